@@ -1,0 +1,9 @@
+//! CI runs, and the webhook deliveries that told of them.
+
+#[cfg(feature = "ssr")]
+mod port;
+mod types;
+
+#[cfg(feature = "ssr")]
+pub use port::BuildPort;
+pub use types::*;

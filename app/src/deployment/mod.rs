@@ -1,0 +1,9 @@
+//! One attempt to make one slot run one image, and a person's rollback.
+
+#[cfg(feature = "ssr")]
+mod port;
+mod types;
+
+#[cfg(feature = "ssr")]
+pub use port::DeploymentPort;
+pub use types::*;
