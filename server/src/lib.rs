@@ -13,6 +13,7 @@
 //!                                         events(seq) ─► SSE {topic, id} ─► the page asks again
 //! ```
 
+pub mod account;
 pub mod audit;
 pub mod auth;
 pub mod aws;
@@ -21,6 +22,7 @@ pub mod config;
 pub mod crypto;
 pub mod db;
 pub mod error;
+pub mod http;
 pub mod image;
 pub mod policy;
 pub mod service;
