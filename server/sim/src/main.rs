@@ -68,7 +68,10 @@ fn anywhere() -> SocketAddr {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO).init();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::INFO)
+        .init();
     let Command::Serve(serve) = Arguments::parse().command;
     // Before the line that says we are up, so that nobody can be too early.
     let mut terminate = signal(SignalKind::terminate())?;

@@ -85,7 +85,11 @@ enum Event {
 impl Run {
     /// How it ends, or will.
     pub fn end(&self) -> End {
-        if self.stages.iter().all(|stage| stage.end == End::Success) { End::Success } else { End::Failure }
+        if self.stages.iter().all(|stage| stage.end == End::Success) {
+            End::Success
+        } else {
+            End::Failure
+        }
     }
 
     /// How far it has come.
@@ -99,7 +103,11 @@ impl Run {
 
     /// When its last stage ends.
     pub fn ends_at(&self) -> i64 {
-        self.stages.iter().map(|stage| stage.ended).max().unwrap_or(self.requested)
+        self.stages
+            .iter()
+            .map(|stage| stage.ended)
+            .max()
+            .unwrap_or(self.requested)
     }
 
     /// Everything that happens in the run, in the order of time.
@@ -127,7 +135,10 @@ impl Run {
 
 impl fmt::Debug for Ci {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Ci").field("runs", &self.board().runs.len()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Ci")
+            .field("runs", &self.board().runs.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -140,8 +151,18 @@ impl Ci {
         first_id: u64,
         numbers: BTreeMap<String, u64>,
     ) -> Self {
-        let board = Board { runs: Vec::new(), next_id: first_id, numbers };
-        Self { clock, forge, registry, board: Mutex::new(board), ticking: tokio::sync::Mutex::default() }
+        let board = Board {
+            runs: Vec::new(),
+            next_id: first_id,
+            numbers,
+        };
+        Self {
+            clock,
+            forge,
+            registry,
+            board: Mutex::new(board),
+            ticking: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Plans a run for a push; it begins with the next tick.
@@ -172,8 +193,13 @@ impl Ci {
     pub async fn tick(&self) -> Result<()> {
         let _ticking = self.ticking.lock().await;
         let now = self.clock.now_millis();
-        let unfinished: Vec<Run> =
-            self.board().runs.iter().filter(|run| run.phase() != Phase::Completed).cloned().collect();
+        let unfinished: Vec<Run> = self
+            .board()
+            .runs
+            .iter()
+            .filter(|run| run.phase() != Phase::Completed)
+            .cloned()
+            .collect();
         for mut run in unfinished {
             let events = run.events();
             for (at, event) in events.iter().skip(run.done).take_while(|(at, _)| *at <= now) {
@@ -194,12 +220,23 @@ impl Ci {
         match event {
             Event::Run(phase) => webhooks.send("workflow_run", &payload::workflow_run(run, phase, at, url)),
             Event::Job(index, phase) => {
-                let Some(stage) = run.stages.get(index) else { return Ok(()) };
-                webhooks.send("workflow_job", &payload::workflow_job(run, index, stage, phase, url))
+                let Some(stage) = run.stages.get(index) else {
+                    return Ok(());
+                };
+                webhooks.send(
+                    "workflow_job",
+                    &payload::workflow_job(run, index, stage, phase, url),
+                )
             }
             Event::PushImage => {
                 let tags = plan::tags(&run.pushed.branch, &run.pushed.sha, at);
-                let image = BuiltImage { pushed: &run.pushed, number: run.number, tags, at, wishes: run.wishes };
+                let image = BuiltImage {
+                    pushed: &run.pushed,
+                    number: run.number,
+                    tags,
+                    at,
+                    wishes: run.wishes,
+                };
                 run.digest = Some((self.registry)(&image)?);
                 Ok(())
             }
@@ -213,7 +250,10 @@ impl Ci {
 
     /// Whether every run has ended.
     pub fn is_idle(&self) -> bool {
-        self.board().runs.iter().all(|run| run.phase() == Phase::Completed)
+        self.board()
+            .runs
+            .iter()
+            .all(|run| run.phase() == Phase::Completed)
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {

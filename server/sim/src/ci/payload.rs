@@ -36,7 +36,10 @@ pub fn workflow_run(run: &Run, phase: Phase, now: i64, forge_url: &str) -> Value
     let pushed = &run.pushed;
     let repository = repository(&pushed.repository, forge_url);
     let sender = user(pushed.author, forge_url);
-    let page = format!("{forge_url}/acme/{}/actions/runs/{}", pushed.repository.name, run.id);
+    let page = format!(
+        "{forge_url}/acme/{}/actions/runs/{}",
+        pushed.repository.name, run.id
+    );
     let person = json!({ "name": pushed.author.name, "email": pushed.author.email() });
     let title = pushed.message.lines().next().unwrap_or_default();
     json!({
@@ -100,7 +103,10 @@ pub fn workflow_run(run: &Run, phase: Phase, now: i64, forge_url: &str) -> Value
 pub fn workflow_job(run: &Run, index: usize, stage: &Stage, phase: Phase, forge_url: &str) -> Value {
     let pushed = &run.pushed;
     let id = run.id * 10 + index as u64;
-    let page = format!("{forge_url}/acme/{}/actions/runs/{}", pushed.repository.name, run.id);
+    let page = format!(
+        "{forge_url}/acme/{}/actions/runs/{}",
+        pushed.repository.name, run.id
+    );
     let ran = stage.end != End::Skipped;
     let started = phase != Phase::Queued;
     let conclusion = (phase == Phase::Completed).then(|| stage.end.conclusion());

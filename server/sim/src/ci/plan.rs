@@ -4,8 +4,14 @@ use anyhow::{Result, bail};
 use sha2::{Digest as _, Sha256};
 
 /// The stages of every run, in order. The first two run side by side.
-pub const STAGES: &[&str] =
-    &["unit tests", "code quality", "integration tests", "performance tests", "security scan", "build image"];
+pub const STAGES: &[&str] = &[
+    "unit tests",
+    "code quality",
+    "integration tests",
+    "performance tests",
+    "security scan",
+    "build image",
+];
 
 /// Typical seconds for each of [`STAGES`]; on the longest path about three minutes.
 const SECONDS: &[i64] = &[35, 25, 45, 40, 20, 30];
@@ -51,7 +57,9 @@ pub struct Wishes {
 pub fn wishes(message: &str) -> Result<Wishes> {
     let mut wishes = Wishes::default();
     for line in message.lines() {
-        let Some((key, value)) = line.split_once(':') else { continue };
+        let Some((key, value)) = line.split_once(':') else {
+            continue;
+        };
         let value = value.trim().to_lowercase();
         match key.trim().to_lowercase().as_str() {
             "ci" if value == "fail" => wishes.fail = true,
@@ -59,7 +67,10 @@ pub fn wishes(message: &str) -> Result<Wishes> {
                 let known = BadRelease::ALL.iter().find(|(_, word, _)| *word == value);
                 let Some((release, ..)) = known else {
                     let words: Vec<&str> = BadRelease::ALL.iter().map(|(_, word, _)| *word).collect();
-                    bail!("“release: {value}” means nothing here; say one of {}", words.join(", "));
+                    bail!(
+                        "“release: {value}” means nothing here; say one of {}",
+                        words.join(", ")
+                    );
                 };
                 wishes.release = Some(*release);
             }
@@ -119,7 +130,13 @@ pub fn stages(sha: &str, start: i64, failing: Option<usize>, pace: impl Fn(i64) 
         // The first two share their beginning; every other waits for all before it.
         let queued = if index < 2 { begin } else { free };
         if skipped {
-            stages.push(Stage { name, queued, started: queued, ended: queued, end: End::Skipped });
+            stages.push(Stage {
+                name,
+                queued,
+                started: queued,
+                ended: queued,
+                end: End::Skipped,
+            });
             continue;
         }
         // Between 85 and 115 percent, always the same for one commit.
@@ -127,8 +144,18 @@ pub fn stages(sha: &str, start: i64, failing: Option<usize>, pace: impl Fn(i64) 
         let started = queued + wait;
         let ended = started + pace(seconds * 10 * percent);
         free = free.max(ended);
-        let end = if failing == Some(index) { End::Failure } else { End::Success };
-        stages.push(Stage { name, queued, started, ended, end });
+        let end = if failing == Some(index) {
+            End::Failure
+        } else {
+            End::Success
+        };
+        stages.push(Stage {
+            name,
+            queued,
+            started,
+            ended,
+            end,
+        });
     }
     stages
 }
@@ -138,7 +165,11 @@ pub fn tags(branch: &str, sha: &str, at: i64) -> Vec<String> {
     let time = chrono::DateTime::from_timestamp_millis(at).unwrap_or_default();
     let short: String = sha.chars().take(7).collect();
     vec![
-        format!("{}-{short}-{}", branch.replace('/', "-"), time.format("%Y%m%d-%H%M%S")),
+        format!(
+            "{}-{short}-{}",
+            branch.replace('/', "-"),
+            time.format("%Y%m%d-%H%M%S")
+        ),
         sha.to_owned(),
     ]
 }

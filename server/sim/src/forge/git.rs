@@ -49,7 +49,14 @@ async fn run_with(repository: &Path, arguments: &[&str], input: Vec<u8>) -> Resu
 /// Makes an empty bare repository whose default branch is `main`.
 pub async fn create(repository: &Path) -> Result<()> {
     let output = command()
-        .args(["-c", "init.defaultBranch=main", "init", "--bare", "--quiet", "--template="])
+        .args([
+            "-c",
+            "init.defaultBranch=main",
+            "init",
+            "--bare",
+            "--quiet",
+            "--template=",
+        ])
         .arg(repository)
         .output()
         .await
@@ -66,7 +73,13 @@ pub async fn create(repository: &Path) -> Result<()> {
 
 fn command() -> Command {
     let mut command = Command::new("git");
-    for inherited in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_CONFIG_COUNT"] {
+    for inherited in [
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_CONFIG_COUNT",
+    ] {
         command.env_remove(inherited);
     }
     command
@@ -80,7 +93,9 @@ fn command() -> Command {
 
 fn not_started(error: std::io::Error) -> anyhow::Error {
     if error.kind() == std::io::ErrorKind::NotFound {
-        anyhow::anyhow!("the demo world needs the `git` program, 2.38 or newer, and there is none on the PATH; install git")
+        anyhow::anyhow!(
+            "the demo world needs the `git` program, 2.38 or newer, and there is none on the PATH; install git"
+        )
     } else {
         anyhow::Error::new(error).context("cannot start git")
     }
@@ -128,7 +143,12 @@ impl Import {
     pub fn commit(&mut self, commit: &Commit<'_>) -> Mark {
         self.marks += 1;
         let mark = Mark(self.marks);
-        let person = format!("{} <{}> {} +0000", commit.author.name, commit.author.email(), commit.at / 1000);
+        let person = format!(
+            "{} <{}> {} +0000",
+            commit.author.name,
+            commit.author.email(),
+            commit.at / 1000
+        );
         self.line(&format!("commit refs/heads/{}", commit.branch));
         self.line(&format!("mark :{}", mark.0));
         self.line(&format!("author {person}"));
@@ -187,6 +207,11 @@ impl Mark {
 
 /// Deletes branches, as a forge does after a merge.
 pub async fn delete_branches(repository: &Path, branches: &[&str]) -> Result<()> {
-    let commands: String = branches.iter().map(|branch| format!("delete refs/heads/{branch}\n")).collect();
-    run_with(repository, &["update-ref", "--stdin"], commands.into_bytes()).await.map(|_| ())
+    let commands: String = branches
+        .iter()
+        .map(|branch| format!("delete refs/heads/{branch}\n"))
+        .collect();
+    run_with(repository, &["update-ref", "--stdin"], commands.into_bytes())
+        .await
+        .map(|_| ())
 }

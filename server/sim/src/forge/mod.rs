@@ -74,8 +74,15 @@ impl Forge {
     /// A forge that keeps its repositories under `root` and calls itself `url` in what it sends.
     pub fn new(root: &Path, url: &str, webhooks: Webhooks) -> Result<Self> {
         std::fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
-        let root = root.canonicalize().with_context(|| format!("cannot find {}", root.display()))?;
-        Ok(Self { root, url: url.to_owned(), webhooks, repositories: Mutex::default() })
+        let root = root
+            .canonicalize()
+            .with_context(|| format!("cannot find {}", root.display()))?;
+        Ok(Self {
+            root,
+            url: url.to_owned(),
+            webhooks,
+            repositories: Mutex::default(),
+        })
     }
 
     /// Opens a repository, made empty when it is not there. Says whether it was made.
@@ -88,7 +95,12 @@ impl Forge {
         let mut repositories = self.repositories.lock().unwrap_or_else(PoisonError::into_inner);
         let id = 5001 + repositories.len() as u64;
         let repository = Arc::clone(repositories.entry(name.to_owned()).or_insert_with(|| {
-            Arc::new(Repository { name: name.to_owned(), id, path, writing: tokio::sync::Mutex::default() })
+            Arc::new(Repository {
+                name: name.to_owned(),
+                id,
+                path,
+                writing: tokio::sync::Mutex::default(),
+            })
         }));
         Ok((repository, made))
     }
@@ -104,7 +116,12 @@ impl Forge {
 
     /// The names of all open repositories.
     pub fn names(&self) -> Vec<String> {
-        self.repositories.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+        self.repositories
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .keys()
+            .cloned()
+            .collect()
     }
 
     /// The forge's own address.
@@ -134,12 +151,27 @@ impl Forge {
         let repository = self.repository(name)?;
         let _writing = repository.writing.lock().await;
         let tip = format!("refs/heads/{branch}");
-        let before = git::run(&repository.path, &["for-each-ref", "--format=%(objectname)", &tip]).await?;
+        let before = git::run(
+            &repository.path,
+            &["for-each-ref", "--format=%(objectname)", &tip],
+        )
+        .await?;
         let before = (!before.is_empty()).then_some(before);
         let start = before.clone().unwrap_or_else(|| "refs/heads/main^0".to_owned());
         let mut import = Import::default();
-        import.commit(&Commit { branch, author, at, message, parents: &[Parent::Revision(&start)], files });
-        let sha = import.write(&repository.path).await?.pop().context("git wrote no commit")?;
+        import.commit(&Commit {
+            branch,
+            author,
+            at,
+            message,
+            parents: &[Parent::Revision(&start)],
+            files,
+        });
+        let sha = import
+            .write(&repository.path)
+            .await?
+            .pop()
+            .context("git wrote no commit")?;
         let tree = git::run(&repository.path, &["rev-parse", &format!("{sha}^{{tree}}")]).await?;
         let pushed = Pushed {
             repository: Arc::clone(&repository),
@@ -164,9 +196,13 @@ fn check_branch(branch: &str) -> Result<()> {
     if branch.is_empty()
         || !branch.chars().all(allowed)
         || branch.contains("..")
-        || parts().any(|part| part.is_empty() || part.starts_with(['.', '-']) || part.ends_with('.') || part.ends_with(".lock"))
+        || parts().any(|part| {
+            part.is_empty() || part.starts_with(['.', '-']) || part.ends_with('.') || part.ends_with(".lock")
+        })
     {
-        bail!("“{branch}” is not a branch name; use letters, digits, - _ . and / (for example feature/new-basket)");
+        bail!(
+            "“{branch}” is not a branch name; use letters, digits, - _ . and / (for example feature/new-basket)"
+        );
     }
     Ok(())
 }

@@ -58,7 +58,10 @@ pub fn organization(forge_url: &str) -> Value {
 
 /// A person as `sender` or `actor`.
 pub fn user(persona: &Persona, forge_url: &str) -> Value {
-    let id = PERSONAS.iter().position(|known| known == persona).map_or(0, |position| 101 + position);
+    let id = PERSONAS
+        .iter()
+        .position(|known| known == persona)
+        .map_or(0, |position| 101 + position);
     json!({
         "login": persona.login,
         "id": id,

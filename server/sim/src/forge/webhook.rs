@@ -35,7 +35,10 @@ struct Delivery {
 
 impl fmt::Debug for Webhooks {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Webhooks").field("target", &self.target()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Webhooks")
+            .field("target", &self.target())
+            .finish_non_exhaustive()
     }
 }
 
@@ -51,8 +54,20 @@ impl Webhooks {
         let (queue, deliveries) = mpsc::unbounded_channel();
         let (queued, _) = watch::channel(0);
         let (done, finished) = watch::channel(0);
-        let task = tokio::spawn(deliver_all(client, Arc::clone(&target), secret.to_owned(), deliveries, done));
-        Ok(Self { target, queue, queued, finished, task })
+        let task = tokio::spawn(deliver_all(
+            client,
+            Arc::clone(&target),
+            secret.to_owned(),
+            deliveries,
+            done,
+        ));
+        Ok(Self {
+            target,
+            queue,
+            queued,
+            finished,
+            task,
+        })
     }
 
     /// Sends to another Yardmaster from now on: tests learn its port late.
@@ -67,10 +82,16 @@ impl Webhooks {
 
     /// Puts a delivery at the end of the queue.
     pub fn send(&self, event: &'static str, payload: &Value) -> Result<()> {
-        let delivery = Delivery { event, id: delivery_id()?, body: payload.to_string().into_bytes() };
+        let delivery = Delivery {
+            event,
+            id: delivery_id()?,
+            body: payload.to_string().into_bytes(),
+        };
         // Counted first, so that `flushed` can never miss one.
         self.queued.send_modify(|queued| *queued += 1);
-        self.queue.send(delivery).map_err(|_| anyhow!("the webhook sender has ended"))
+        self.queue
+            .send(delivery)
+            .map_err(|_| anyhow!("the webhook sender has ended"))
     }
 
     /// Waits until everything that was sent before the call has been delivered or given up.
@@ -107,7 +128,12 @@ async fn deliver_all(
     }
 }
 
-async fn deliver(client: &reqwest::Client, target: &RwLock<String>, secret: &str, delivery: &Delivery) -> Result<()> {
+async fn deliver(
+    client: &reqwest::Client,
+    target: &RwLock<String>,
+    secret: &str,
+    delivery: &Delivery,
+) -> Result<()> {
     let signature = signature(secret, &delivery.body)?;
     let mut pause = FIRST_PAUSE;
     let mut last = anyhow!("never tried");
@@ -143,7 +169,12 @@ async fn deliver(client: &reqwest::Client, target: &RwLock<String>, secret: &str
 pub fn signature(secret: &str, body: &[u8]) -> Result<String> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())?;
     mac.update(body);
-    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = mac
+        .finalize()
+        .into_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     Ok(format!("sha256={hex}"))
 }
 
@@ -156,5 +187,12 @@ fn delivery_id() -> Result<String> {
     let number = (number & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
     let hex = format!("{number:032x}");
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default().to_owned();
-    Ok(format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)))
+    Ok(format!(
+        "{}-{}-{}-{}-{}",
+        part(0, 8),
+        part(8, 12),
+        part(12, 16),
+        part(16, 20),
+        part(20, 32)
+    ))
 }

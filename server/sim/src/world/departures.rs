@@ -40,13 +40,21 @@ pub fn depart(seed: u64, history: &mut History) {
     for left in (1..DAYS).rev() {
         yard.day(history.until - left * DAY, left);
     }
-    let Yard { trains, deployments, .. } = yard;
+    let Yard {
+        trains, deployments, ..
+    } = yard;
     history.trains = trains;
     history.deployments = deployments;
     // A rollback by hand may lie between the cars of another train.
-    history.deployments.sort_by_key(|deployment| (deployment.started_at, deployment.id));
-    let renumbered: BTreeMap<u64, u64> =
-        history.deployments.iter().zip(1..).map(|(deployment, number)| (deployment.id, number)).collect();
+    history
+        .deployments
+        .sort_by_key(|deployment| (deployment.started_at, deployment.id));
+    let renumbered: BTreeMap<u64, u64> = history
+        .deployments
+        .iter()
+        .zip(1..)
+        .map(|(deployment, number)| (deployment.id, number))
+        .collect();
     let new = |old: u64| renumbered.get(&old).copied().unwrap_or(old);
     for deployment in &mut history.deployments {
         deployment.id = new(deployment.id);
@@ -82,9 +90,19 @@ impl Yard<'_> {
     fn baseline(&mut self, at: i64) {
         for (environment, _) in ENVIRONMENTS {
             for service in SERVICES {
-                let first = self.builds.iter().position(|build| build.service == service.name && build.branch == "main");
+                let first = self
+                    .builds
+                    .iter()
+                    .position(|build| build.service == service.name && build.branch == "main");
                 let Some(first) = first else { continue };
-                self.record((service.name, environment), first, Cause::Baseline, at, at, Outcome::Succeeded);
+                self.record(
+                    (service.name, environment),
+                    first,
+                    Cause::Baseline,
+                    at,
+                    at,
+                    Outcome::Succeeded,
+                );
                 self.arrive((service.name, environment), first, at);
             }
         }
@@ -109,10 +127,16 @@ impl Yard<'_> {
                 "staging" => 0.7,
                 _ => 0.65,
             });
-            let length = self.random.random_range(1..=if *environment == "production" { 3 } else { 2 });
+            let length = self
+                .random
+                .random_range(1..=if *environment == "production" { 3 } else { 2 });
             if !scripted.is_empty() {
                 let cars = scripted.iter().filter_map(|(service, fails)| {
-                    Some((*service, self.candidate((service, environment), departure)?, Some(*fails)))
+                    Some((
+                        *service,
+                        self.candidate((service, environment), departure)?,
+                        Some(*fails),
+                    ))
                 });
                 let cars = cars.collect();
                 self.train(environment, departure, cars, false);
@@ -124,19 +148,34 @@ impl Yard<'_> {
         }
         if left == HOTFIX.2 {
             let fix = self.builds.iter().position(|build| build.branch == HOTFIX.1);
-            let cars = fix.map(|build| (HOTFIX.0, build, Some(false))).into_iter().collect();
+            let cars = fix
+                .map(|build| (HOTFIX.0, build, Some(false)))
+                .into_iter()
+                .collect();
             self.train("production", day + 17 * HOUR, cars, true);
         }
     }
 
     /// What could board now, in a random order but with releases first.
-    fn board(&mut self, environment: &'static str, at: i64, left: i64) -> Vec<(&'static str, usize, Option<bool>)> {
+    fn board(
+        &mut self,
+        environment: &'static str,
+        at: i64,
+        left: i64,
+    ) -> Vec<(&'static str, usize, Option<bool>)> {
         // In the last days the script says what becomes of what it released.
-        let spared = |service: &str| left < 7 && SCRIPT.iter().any(|(_, _, scripted, _)| *scripted == service);
+        let spared =
+            |service: &str| left < 7 && SCRIPT.iter().any(|(_, _, scripted, _)| *scripted == service);
         let mut cars: Vec<_> = SERVICES
             .iter()
             .filter(|service| environment == "development" || !spared(service.name))
-            .filter_map(|service| Some((service.name, self.candidate((service.name, environment), at)?, None)))
+            .filter_map(|service| {
+                Some((
+                    service.name,
+                    self.candidate((service.name, environment), at)?,
+                    None,
+                ))
+            })
             .collect();
         cars.shuffle(&mut self.random);
         cars.sort_by_key(|(_, build, _)| self.builds.get(*build).map(|build| build.branch != "main"));
@@ -156,14 +195,27 @@ impl Yard<'_> {
                     "staging" => build.branch == "develop" || build.branch == "main",
                     _ => {
                         build.branch == "main"
-                            && self.staged.get(&index).is_some_and(|arrived| arrived + 12 * HOUR < at)
+                            && self
+                                .staged
+                                .get(&index)
+                                .is_some_and(|arrived| arrived + 12 * HOUR < at)
                     }
                 }
         };
-        let newer = || self.builds.iter().enumerate().skip(running + 1).filter(|(index, build)| fits(*index, build));
+        let newer = || {
+            self.builds
+                .iter()
+                .enumerate()
+                .skip(running + 1)
+                .filter(|(index, build)| fits(*index, build))
+        };
         // Staging is where releases prove themselves, so they go before what is merely newer.
         let release = newer().filter(|(_, build)| build.branch == "main").last();
-        let chosen = if slot.1 == "staging" { release.or_else(|| newer().last()) } else { newer().last() };
+        let chosen = if slot.1 == "staging" {
+            release.or_else(|| newer().last())
+        } else {
+            newer().last()
+        };
         chosen.map(|(index, _)| index)
     }
 
@@ -177,7 +229,11 @@ impl Yard<'_> {
         if cars.is_empty() {
             return;
         }
-        let number = *self.numbers.entry(environment).and_modify(|number| *number += 1).or_insert(1);
+        let number = *self
+            .numbers
+            .entry(environment)
+            .and_modify(|number| *number += 1)
+            .or_insert(1);
         let mut made = Vec::new();
         let mut now = departure;
         let mut arrived = 0;
@@ -186,8 +242,17 @@ impl Yard<'_> {
             let slot = (service, environment);
             let fails = self.random.random_bool(0.12);
             let minutes = self.random.random_range(3..6);
-            let end = now + if told.unwrap_or(fails) { minutes * 3 } else { minutes } * MINUTE;
-            let outcome = if told.unwrap_or(fails) { self.failure(told.is_some()) } else { Outcome::Succeeded };
+            let end = now
+                + if told.unwrap_or(fails) {
+                    minutes * 3
+                } else {
+                    minutes
+                } * MINUTE;
+            let outcome = if told.unwrap_or(fails) {
+                self.failure(told.is_some())
+            } else {
+                Outcome::Succeeded
+            };
             let succeeded = outcome == Outcome::Succeeded;
             let id = self.record(slot, build, Cause::Train { number }, now, end, outcome);
             made.push(id);
@@ -200,20 +265,31 @@ impl Yard<'_> {
             arrived += 1;
             let before = self.slots.get(&slot).copied();
             self.arrive(slot, build, end);
-            let regretted = self.random.random_bool(if environment == "production" { 0.06 } else { 0.02 });
+            let regretted = self
+                .random
+                .random_bool(if environment == "production" { 0.06 } else { 0.02 });
             let hours = self.random.random_range(1..5);
             if let (true, None, Some(before)) = (regretted, told, before) {
                 self.roll_back(slot, build, before, id, end + hours * HOUR);
             }
         }
-        let approvers = if environment == "production" { self.approvers(express) } else { Vec::new() };
+        let approvers = if environment == "production" {
+            self.approvers(express)
+        } else {
+            Vec::new()
+        };
         self.trains.push(Train {
             environment: environment.to_owned(),
             number,
             express,
             captain: if express { "ada" } else { "lee" }.to_owned(),
             approvers,
-            sealed_at: departure - if environment == "production" { 3 * HOUR } else { MINUTE },
+            sealed_at: departure
+                - if environment == "production" {
+                    3 * HOUR
+                } else {
+                    MINUTE
+                },
             departed_at: departure,
             ended_at: now,
             outcome: match arrived {
@@ -236,15 +312,26 @@ impl Yard<'_> {
         let drawn = FAILURES.choose(&mut self.random);
         let chosen = if scripted { FAILURES.first() } else { drawn };
         let (class, reason) = chosen.copied().unwrap_or_default();
-        Outcome::RolledBack { class: class.to_owned(), reason: reason.to_owned() }
+        Outcome::RolledBack {
+            class: class.to_owned(),
+            reason: reason.to_owned(),
+        }
     }
 
     fn roll_back(&mut self, slot: Slot, build: usize, before: usize, of: u64, at: i64) {
         let (by, reason) = (
-            if self.random.random_bool(0.5) { "lee" } else { "ada" },
+            if self.random.random_bool(0.5) {
+                "lee"
+            } else {
+                "ada"
+            },
             REASONS.choose(&mut self.random).copied().unwrap_or_default(),
         );
-        let cause = Cause::Rollback { by: by.to_owned(), reason: reason.to_owned(), of };
+        let cause = Cause::Rollback {
+            by: by.to_owned(),
+            reason: reason.to_owned(),
+            of,
+        };
         self.bad.insert((slot, build));
         self.record(slot, before, cause, at, at + 4 * MINUTE, Outcome::Succeeded);
         self.slots.insert(slot, before);
@@ -257,7 +344,15 @@ impl Yard<'_> {
         }
     }
 
-    fn record(&mut self, slot: Slot, build: usize, cause: Cause, from: i64, to: i64, outcome: Outcome) -> u64 {
+    fn record(
+        &mut self,
+        slot: Slot,
+        build: usize,
+        cause: Cause,
+        from: i64,
+        to: i64,
+        outcome: Outcome,
+    ) -> u64 {
         let digest = |index: usize| {
             let build = self.builds.get(index)?;
             Some(build.image.as_ref()?.digest.clone())
@@ -268,7 +363,11 @@ impl Yard<'_> {
             service: slot.0.to_owned(),
             environment: slot.1.to_owned(),
             cause,
-            sha: self.builds.get(build).map(|build| build.sha.clone()).unwrap_or_default(),
+            sha: self
+                .builds
+                .get(build)
+                .map(|build| build.sha.clone())
+                .unwrap_or_default(),
             digest: digest(build).unwrap_or_default(),
             from_digest: self.slots.get(&slot).copied().and_then(digest),
             task_definition: None,

@@ -31,7 +31,10 @@ impl Developers {
     pub async fn push(&self, service: &str, branch: &str, author: &str, message: &str) -> Result<Pushed> {
         let author = persona::find(author).with_context(|| {
             let logins: Vec<&str> = PERSONAS.iter().map(|persona| persona.login).collect();
-            format!("nobody is called “{author}”; the authors are {}", logins.join(", "))
+            format!(
+                "nobody is called “{author}”; the authors are {}",
+                logins.join(", ")
+            )
         })?;
         // Refused before anything is written.
         plan::wishes(message)?;
@@ -43,7 +46,10 @@ impl Developers {
         });
         let path = format!("src/{}.txt", part.copied().unwrap_or(service).replace(' ', "_"));
         let content = format!("{title}\nchanged by {} at {at}\n", author.login);
-        let pushed = self.forge.push(service, branch, author, message, &[(path, content)], at).await?;
+        let pushed = self
+            .forge
+            .push(service, branch, author, message, &[(path, content)], at)
+            .await?;
         self.ci.start(pushed.clone())?;
         self.ci.tick().await?;
         Ok(pushed)
@@ -64,7 +70,10 @@ impl Developers {
     async fn push_something(&self, random: &mut StdRng, count: usize) -> Result<()> {
         let service = SERVICES.choose(random).context("there is no service")?;
         let part = service.parts.choose(random).context("the service has no parts")?;
-        let mut message = CHANGES.choose(random).context("there is nothing to say")?.replace("{}", part);
+        let mut message = CHANGES
+            .choose(random)
+            .context("there is nothing to say")?
+            .replace("{}", part);
         let branch = match random.random_range(0..100) {
             0..45 => format!("feature/{}", FEATURES.choose(random).copied().unwrap_or("work")),
             45..80 => "develop".to_owned(),
@@ -79,6 +88,8 @@ impl Developers {
             message.push_str("\n\nci: fail");
         }
         let author = ["dana", "omar", "jun"].choose(random).copied().unwrap_or("dana");
-        self.push(service.name, &branch, author, &message).await.map(|_| ())
+        self.push(service.name, &branch, author, &message)
+            .await
+            .map(|_| ())
     }
 }

@@ -188,14 +188,15 @@ impl Deployment {
 impl History {
     /// The last successful deployment of a slot: what runs there.
     pub fn running(&self, service: &str, environment: &str) -> Option<&Deployment> {
-        self.deployments
-            .iter()
-            .rev()
-            .find(|deployment| deployment.service == service && deployment.environment == environment && deployment.succeeded())
+        self.deployments.iter().rev().find(|deployment| {
+            deployment.service == service && deployment.environment == environment && deployment.succeeded()
+        })
     }
 
     /// The build that made an image.
     pub fn build_of(&self, digest: &str) -> Option<&Build> {
-        self.builds.iter().find(|build| build.image.as_ref().is_some_and(|image| image.digest == digest))
+        self.builds
+            .iter()
+            .find(|build| build.image.as_ref().is_some_and(|image| image.digest == digest))
     }
 }

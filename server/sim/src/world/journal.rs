@@ -30,9 +30,10 @@ impl Beginning {
         if !path.exists() {
             return Ok(None);
         }
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let beginning: Self =
-            serde_json::from_str(&text).with_context(|| format!("{} is damaged; empty the directory", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let beginning: Self = serde_json::from_str(&text)
+            .with_context(|| format!("{} is damaged; empty the directory", path.display()))?;
         if beginning.seed != seed {
             bail!(
                 "{} belongs to a world with seed {}, not {seed}; use that seed or another data directory",
@@ -45,7 +46,8 @@ impl Beginning {
 
     /// Writes the record.
     pub fn write(&self, path: &Path) -> Result<()> {
-        std::fs::write(path, serde_json::to_string(self)?).with_context(|| format!("cannot write {}", path.display()))
+        std::fs::write(path, serde_json::to_string(self)?)
+            .with_context(|| format!("cannot write {}", path.display()))
     }
 }
 
@@ -70,7 +72,10 @@ impl Entry {
     /// How the image misbehaves.
     pub fn bad_release(&self) -> Option<BadRelease> {
         let word = self.release.as_deref()?;
-        BadRelease::ALL.iter().find(|(_, known, _)| *known == word).map(|(release, ..)| *release)
+        BadRelease::ALL
+            .iter()
+            .find(|(_, known, _)| *known == word)
+            .map(|(release, ..)| *release)
     }
 }
 
@@ -103,6 +108,7 @@ impl Journal {
     pub fn append(&self, entry: &Entry) -> Result<()> {
         let line = format!("{}\n", serde_json::to_string(entry)?);
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(line.as_bytes()).with_context(|| format!("cannot write {}", self.path.display()))
+        file.write_all(line.as_bytes())
+            .with_context(|| format!("cannot write {}", self.path.display()))
     }
 }

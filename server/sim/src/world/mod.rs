@@ -23,7 +23,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::task::JoinHandle;
 
-use crate::aws::{Aws, Failure, ImageSpec};
+use crate::aws::{Aws, Failure, ImageSpec, control};
 use crate::ci::plan::BadRelease;
 use crate::ci::{BuiltImage, Ci, Registry};
 use crate::clock::SimClock;
@@ -139,10 +139,15 @@ pub struct World {
 impl World {
     /// Starts and seeds a world, or goes on with the one in the data directory.
     pub async fn start(options: WorldOptions) -> Result<Self> {
-        let clock =
-            if options.driven { SimClock::driven(options.start_millis) } else { SimClock::running(options.speed) };
+        let clock = if options.driven {
+            SimClock::driven(options.start_millis)
+        } else {
+            SimClock::running(options.speed)
+        };
         let ledger = match &options.ledger {
-            Some(path) => Ledger::at(path).with_context(|| format!("cannot use the ledger {}", path.display()))?,
+            Some(path) => {
+                Ledger::at(path).with_context(|| format!("cannot use the ledger {}", path.display()))?
+            }
             None => Ledger::in_memory(),
         };
         let aws = Aws::new(clock.clone(), ledger.clone(), options.seed);
@@ -166,9 +171,18 @@ impl World {
         // Later than all ids of the past, and than those of an earlier start.
         let first_run = (clock.now_millis() / 1000).unsigned_abs();
         let registry = registry(Arc::clone(&aws), journal);
-        let ci = Arc::new(Ci::new(clock.clone(), Arc::clone(&forge), registry, first_run, numbers));
-        let developers =
-            Arc::new(Developers { clock: clock.clone(), forge: Arc::clone(&forge), ci: Arc::clone(&ci) });
+        let ci = Arc::new(Ci::new(
+            clock.clone(),
+            Arc::clone(&forge),
+            registry,
+            first_run,
+            numbers,
+        ));
+        let developers = Arc::new(Developers {
+            clock: clock.clone(),
+            forge: Arc::clone(&forge),
+            ci: Arc::clone(&ci),
+        });
 
         let redirect = |path: &String| format!("{}{path}", options.yardmaster_url.trim_end_matches('/'));
         let client = Client {
@@ -177,8 +191,13 @@ impl World {
             redirect_uris: options.callback_paths.iter().map(redirect).collect(),
         };
         let time = clock.clone();
-        let identity = Identity::start(options.identity_address, client, Arc::new(move || time.now_millis())).await?;
-        let aws_router = Arc::clone(&aws).router();
+        let identity = Identity::start(
+            options.identity_address,
+            client,
+            Arc::new(move || time.now_millis()),
+        )
+        .await?;
+        let aws_router = Arc::clone(&aws).router().merge(control::router(Arc::clone(&aws)));
         let aws_server = Server::start(aws_listener, aws_router)?;
         let forge_server = Server::start(forge_listener, page::router(Arc::clone(&developers)))?;
 
@@ -218,7 +237,8 @@ impl World {
     pub fn set_yardmaster(&self, url: &str) {
         self.forge.webhooks().set_yardmaster(url);
         for path in &self.callback_paths {
-            self.identity.allow_redirect(&format!("{}{path}", url.trim_end_matches('/')));
+            self.identity
+                .allow_redirect(&format!("{}{path}", url.trim_end_matches('/')));
         }
     }
 
@@ -277,7 +297,10 @@ async fn past(options: &WorldOptions, clock: &SimClock, forge: &Forge, aws: &Aws
 fn registry(aws: Arc<Aws>, journal: Journal) -> Registry {
     Box::new(move |image: &BuiltImage<'_>| {
         let release = image.wishes.release;
-        let word = BadRelease::ALL.iter().find(|(known, ..)| Some(*known) == release).map(|(_, word, _)| *word);
+        let word = BadRelease::ALL
+            .iter()
+            .find(|(known, ..)| Some(*known) == release)
+            .map(|(_, word, _)| *word);
         let entry = Entry {
             service: image.pushed.repository.name.clone(),
             sha: image.pushed.sha.clone(),
@@ -298,7 +321,12 @@ fn store(aws: &Aws, entry: &Entry) -> String {
         revision_label: Some(entry.sha.clone()),
         ..ImageSpec::default()
     };
-    let digest = aws.push_image(NONPROD, REGION, &seed::repository_of(&entry.service), specification);
+    let digest = aws.push_image(
+        NONPROD,
+        REGION,
+        &seed::repository_of(&entry.service),
+        specification,
+    );
     let failure = entry.bad_release().map(|release| match release {
         BadRelease::CannotPull => Failure::CannotPull,
         BadRelease::Exits => Failure::Exits { code: 1 },

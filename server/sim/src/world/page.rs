@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -59,7 +58,10 @@ async fn push_form(
     Form(wanted): Form<Wanted>,
 ) -> Response {
     // Another site's page must not be able to push in the name of whoever looks at it.
-    if headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none") {
+    if headers
+        .get("sec-fetch-site")
+        .is_some_and(|site| site != "same-origin" && site != "none")
+    {
         return refused("This form only accepts pushes from the forge’s own page.");
     }
     let title = if wanted.message.trim().is_empty() {
@@ -73,21 +75,44 @@ async fn push_form(
         word => format!("\n\nrelease: {word}"),
     };
     let branch = wanted.branch.trim();
-    match developers.push(&wanted.service, branch, &wanted.author, &format!("{title}{trailer}")).await {
+    match developers
+        .push(
+            &wanted.service,
+            branch,
+            &wanted.author,
+            &format!("{title}{trailer}"),
+        )
+        .await
+    {
         Ok(pushed) => Redirect::to(&format!("/?pushed={}", pushed.sha)).into_response(),
         Err(error) => refused(&format!("{error:#}")),
     }
 }
 
 fn refused(why: &str) -> Response {
-    let body = format!("<h1>Nothing was pushed</h1>\n<p>{}</p>\n<p><a href=\"/\">Back to the forge</a></p>", escape(why));
-    (StatusCode::BAD_REQUEST, Html(html::page("Nothing was pushed", "", &body))).into_response()
+    let body = format!(
+        "<h1>Nothing was pushed</h1>\n<p>{}</p>\n<p><a href=\"/\">Back to the forge</a></p>",
+        escape(why)
+    );
+    (
+        StatusCode::BAD_REQUEST,
+        Html(html::page("Nothing was pushed", "", &body)),
+    )
+        .into_response()
 }
 
 async fn push_json(State(developers): State<Arc<Developers>>, Json(wanted): Json<Wanted>) -> Response {
-    match developers.push(&wanted.service, &wanted.branch, &wanted.author, &wanted.message).await {
-        Ok(pushed) => Json(json!({ "sha": pushed.sha, "before": pushed.before, "branch": pushed.branch })).into_response(),
-        Err(error) => (StatusCode::BAD_REQUEST, Json(json!({ "error": format!("{error:#}") }))).into_response(),
+    match developers
+        .push(&wanted.service, &wanted.branch, &wanted.author, &wanted.message)
+        .await
+    {
+        Ok(pushed) => Json(json!({ "sha": pushed.sha, "before": pushed.before, "branch": pushed.branch }))
+            .into_response(),
+        Err(error) => (
+            StatusCode::BAD_REQUEST,
+            Json(json!({ "error": format!("{error:#}") })),
+        )
+            .into_response(),
     }
 }
 
@@ -141,7 +166,15 @@ fn page(developers: &Developers, pushed: Option<&str>) -> String {
          {notice}<form method=\"post\" action=\"/push\" class=\"card\">\n<h2 style=\"margin-top:0\">Push a commit</h2>\n\
          <div class=\"fields\">\n{}{}{}{}{}</div>\n<button>Push a commit</button>\n</form>\n\
          <h2>Pushes and builds</h2>\n<p><a href=\"/\">Refresh</a></p>\n{table}",
-        select("service", "Service", developers.forge.names().into_iter().map(|name| (name.clone(), name))),
+        select(
+            "service",
+            "Service",
+            developers
+                .forge
+                .names()
+                .into_iter()
+                .map(|name| (name.clone(), name))
+        ),
         "<label>Branch<input name=\"branch\" value=\"develop\" list=\"branches\" required autocomplete=\"off\">\
          <datalist id=\"branches\"><option value=\"main\"><option value=\"develop\">\
          <option value=\"feature/my-idea\"><option value=\"hotfix/urgent\"></datalist></label>\n",
@@ -149,7 +182,10 @@ fn page(developers: &Developers, pushed: Option<&str>) -> String {
             "author",
             "Author",
             // Those who write code come first; all others may.
-            PERSONAS.iter().rev().map(|persona| (persona.login.to_owned(), persona.name.to_owned())),
+            PERSONAS
+                .iter()
+                .rev()
+                .map(|persona| (persona.login.to_owned(), persona.name.to_owned())),
         ),
         "<label>Message<input name=\"message\" placeholder=\"Improve the service\" autocomplete=\"off\"></label>\n",
         select("kind", "What comes of it", kinds()),
@@ -158,7 +194,9 @@ fn page(developers: &Developers, pushed: Option<&str>) -> String {
 }
 
 fn kinds() -> impl Iterator<Item = (String, String)> {
-    let bad = BadRelease::ALL.iter().map(|(_, word, says)| ((*word).to_owned(), format!("bad release: {says}")));
+    let bad = BadRelease::ALL
+        .iter()
+        .map(|(_, word, says)| ((*word).to_owned(), format!("bad release: {says}")));
     [("good".to_owned(), "a good release".to_owned())]
         .into_iter()
         .chain(bad)

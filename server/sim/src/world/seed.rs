@@ -35,7 +35,11 @@ pub(super) async fn commits(forge: &Forge, story: &Story) -> Result<Vec<String>>
     }
     let written = repositories.iter().map(|repository| write(repository, story));
     let mut ids = vec![String::new(); story.commits.len()];
-    for (place, id) in futures::future::try_join_all(written).await?.into_iter().flatten() {
+    for (place, id) in futures::future::try_join_all(written)
+        .await?
+        .into_iter()
+        .flatten()
+    {
         if let Some(slot) = ids.get_mut(place) {
             *slot = id;
         }
@@ -50,8 +54,11 @@ async fn write(repository: &Repository, story: &Story) -> Result<Vec<(usize, Str
         if commit.service.name != repository.name {
             continue;
         }
-        let parents: Option<Vec<Parent<'_>>> =
-            commit.parents.iter().map(|parent| marks.get(parent).copied().map(Parent::Mark)).collect();
+        let parents: Option<Vec<Parent<'_>>> = commit
+            .parents
+            .iter()
+            .map(|parent| marks.get(parent).copied().map(Parent::Mark))
+            .collect();
         let mark = import.commit(&Commit {
             branch: &commit.branch,
             author: commit.author,
@@ -63,10 +70,16 @@ async fn write(repository: &Repository, story: &Story) -> Result<Vec<(usize, Str
         marks.insert(place, mark);
     }
     let ids = import.write(&repository.path).await?;
-    let gone = story.gone.iter().filter(|(service, _)| *service == repository.name);
+    let gone = story
+        .gone
+        .iter()
+        .filter(|(service, _)| *service == repository.name);
     let gone: Vec<&str> = gone.map(|(_, branch)| branch.as_str()).collect();
     git::delete_branches(&repository.path, &gone).await?;
-    Ok(marks.into_iter().filter_map(|(place, mark)| Some((place, ids.get(mark.index())?.clone()))).collect())
+    Ok(marks
+        .into_iter()
+        .filter_map(|(place, mark)| Some((place, ids.get(mark.index())?.clone())))
+        .collect())
 }
 
 /// Fills an empty AWS so that it looks as the story ends, and gives the history.
@@ -77,7 +90,11 @@ pub(super) fn fill(aws: &Aws, seed: u64, until: i64, story: &Story, ids: &[Strin
             aws.add_role(account, role, Some(EXTERNAL_ID));
         }
     }
-    let mut history = History { until, builds: builds(aws, story, ids), ..History::default() };
+    let mut history = History {
+        until,
+        builds: builds(aws, story, ids),
+        ..History::default()
+    };
     departures::depart(seed, &mut history);
     expire(aws, &mut history);
     for (environment, account) in ENVIRONMENTS {
@@ -89,12 +106,21 @@ pub(super) fn fill(aws: &Aws, seed: u64, until: i64, story: &Story, ids: &[Strin
     }
     for service in SERVICES {
         let known = service.name != "recommendations";
-        let state = if known { AlarmState::Ok } else { AlarmState::InsufficientData };
+        let state = if known {
+            AlarmState::Ok
+        } else {
+            AlarmState::InsufficientData
+        };
         aws.put_alarm(PROD, REGION, &format!("{}-production-5xx", service.name), state);
     }
     strangers(aws, until - 300 * DAY)?;
     // Whoever sends the waiting failure out again shall see it fail again.
-    if let Some(failed) = history.deployments.iter().rev().find(|deployment| !deployment.succeeded()) {
+    if let Some(failed) = history
+        .deployments
+        .iter()
+        .rev()
+        .find(|deployment| !deployment.succeeded())
+    {
         aws.script_image(&failed.digest, Failure::Exits { code: 1 });
     }
     Ok(history)
@@ -104,7 +130,10 @@ fn builds(aws: &Aws, story: &Story, ids: &[String]) -> Vec<Build> {
     let mut numbers: BTreeMap<&str, u64> = BTreeMap::new();
     let told = story.commits.iter().zip(ids).zip(20_000_001_u64..);
     told.map(|((commit, sha), run)| {
-        let number = *numbers.entry(commit.service.name).and_modify(|number| *number += 1).or_insert(1);
+        let number = *numbers
+            .entry(commit.service.name)
+            .and_modify(|number| *number += 1)
+            .or_insert(1);
         let stages = plan::stages(sha, commit.at, commit.failing, |millis| millis);
         let ended_at = stages.iter().map(|stage| stage.ended).max().unwrap_or(commit.at);
         let succeeded = stages.iter().all(|stage| stage.end == End::Success);
@@ -143,16 +172,34 @@ fn push(aws: &Aws, commit: &Told, sha: &str, at: i64) -> Image {
         revision_label: Some(sha.to_owned()),
         ..ImageSpec::default()
     };
-    let digest = aws.push_image(NONPROD, REGION, &repository_of(commit.service.name), specification);
-    Image { digest, tags, pushed_at: at, present: true, archived: false }
+    let digest = aws.push_image(
+        NONPROD,
+        REGION,
+        &repository_of(commit.service.name),
+        specification,
+    );
+    Image {
+        digest,
+        tags,
+        pushed_at: at,
+        present: true,
+        archived: false,
+    }
 }
 
 /// Does what lifecycle rules would have done: old images are gone or archived, unless something needs them.
 fn expire(aws: &Aws, history: &mut History) {
     let mut needed: BTreeSet<String> = BTreeSet::new();
     let mut kept: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for deployment in history.deployments.iter().rev().filter(|deployment| deployment.succeeded()) {
-        let count = kept.entry((&deployment.service, &deployment.environment)).or_default();
+    for deployment in history
+        .deployments
+        .iter()
+        .rev()
+        .filter(|deployment| deployment.succeeded())
+    {
+        let count = kept
+            .entry((&deployment.service, &deployment.environment))
+            .or_default();
         *count += 1;
         if *count <= KNOWN_GOOD {
             needed.insert(deployment.digest.clone());
@@ -180,7 +227,11 @@ fn expire(aws: &Aws, history: &mut History) {
 
 /// Registers the last task definitions of a slot and creates its service on what runs there.
 fn slot(aws: &Aws, service: &Service, environment: &str, account: &str, history: &mut History) -> Result<()> {
-    let running = history.running(service.name, environment).context("nothing was ever deployed")?.digest.clone();
+    let running = history
+        .running(service.name, environment)
+        .context("nothing was ever deployed")?
+        .digest
+        .clone();
     let mut lately: Vec<String> = Vec::new();
     let here = |deployment: &&mut super::history::Deployment| {
         deployment.service == service.name && deployment.environment == environment
@@ -195,13 +246,16 @@ fn slot(aws: &Aws, service: &Service, environment: &str, account: &str, history:
     }
     let mut known = BTreeMap::new();
     for digest in lately.into_iter().rev() {
-        let arn = aws.register_task_definition(account, REGION, task_definition(service, environment, &digest))?;
+        let arn =
+            aws.register_task_definition(account, REGION, task_definition(service, environment, &digest))?;
         known.insert(digest, arn);
     }
     for deployment in history.deployments.iter_mut().filter(here) {
         deployment.task_definition = known.get(&deployment.digest).cloned();
     }
-    let since = history.running(service.name, environment).map_or(0, |deployment| deployment.started_at);
+    let since = history
+        .running(service.name, environment)
+        .map_or(0, |deployment| deployment.started_at);
     let breaker = service.name != "reporting";
     aws.create_service(
         account,
@@ -209,8 +263,14 @@ fn slot(aws: &Aws, service: &Service, environment: &str, account: &str, history:
         environment,
         ServiceSpec {
             name: format!("acme-{}", service.name),
-            task_definition: known.remove(&running).context("the running image has no task definition")?,
-            desired: if environment == "production" { service.tasks } else { service.tasks.min(2) },
+            task_definition: known
+                .remove(&running)
+                .context("the running image has no task definition")?,
+            desired: if environment == "production" {
+                service.tasks
+            } else {
+                service.tasks.min(2)
+            },
             tags: vec![
                 ("yardmaster:service".to_owned(), service.name.to_owned()),
                 ("team".to_owned(), "shop".to_owned()),
@@ -225,8 +285,15 @@ fn slot(aws: &Aws, service: &Service, environment: &str, account: &str, history:
 }
 
 fn task_definition(service: &Service, environment: &str, digest: &str) -> Value {
-    let image = format!("{NONPROD}.dkr.ecr.{REGION}.amazonaws.com/{}@{digest}", repository_of(service.name));
-    let account = if environment == "production" { PROD } else { NONPROD };
+    let image = format!(
+        "{NONPROD}.dkr.ecr.{REGION}.amazonaws.com/{}@{digest}",
+        repository_of(service.name)
+    );
+    let account = if environment == "production" {
+        PROD
+    } else {
+        NONPROD
+    };
     let (cpu, memory) = service.size;
     json!({
         "family": format!("acme-{}-{environment}", service.name),
@@ -269,8 +336,18 @@ fn task_definition(service: &Service, environment: &str, digest: &str) -> Value 
 /// Two services that belong to nobody's mapping.
 fn strangers(aws: &Aws, created_at: i64) -> Result<()> {
     for (account, cluster, name, image) in [
-        (PROD, "production", "legacy-cron", "public.ecr.aws/docker/library/busybox:1.36"),
-        (NONPROD, "staging", "bastion", "public.ecr.aws/docker/library/alpine:3.20"),
+        (
+            PROD,
+            "production",
+            "legacy-cron",
+            "public.ecr.aws/docker/library/busybox:1.36",
+        ),
+        (
+            NONPROD,
+            "staging",
+            "bastion",
+            "public.ecr.aws/docker/library/alpine:3.20",
+        ),
     ] {
         let input = json!({
             "family": name,

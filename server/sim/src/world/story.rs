@@ -57,7 +57,12 @@ pub struct Story {
 
 /// Tells the story that ends at midnight `until`.
 pub fn tell(seed: u64, until: i64) -> Story {
-    let mut teller = Teller { random: StdRng::seed_from_u64(seed), commits: Vec::new(), gone: Vec::new(), yards: Vec::new() };
+    let mut teller = Teller {
+        random: StdRng::seed_from_u64(seed),
+        commits: Vec::new(),
+        gone: Vec::new(),
+        yards: Vec::new(),
+    };
     for service in SERVICES {
         teller.begin(service, until - DAYS * DAY + 9 * HOUR);
     }
@@ -72,7 +77,9 @@ pub fn tell(seed: u64, until: i64) -> Story {
 
 /// Whether people work on the day that begins at `millis`.
 pub fn is_workday(millis: i64) -> bool {
-    let day = DateTime::from_timestamp_millis(millis).unwrap_or_default().weekday();
+    let day = DateTime::from_timestamp_millis(millis)
+        .unwrap_or_default()
+        .weekday();
     !matches!(day, Weekday::Sat | Weekday::Sun)
 }
 
@@ -106,9 +113,18 @@ impl Teller {
     fn begin(&mut self, service: &'static Service, at: i64) {
         let name = service.name;
         let files = vec![
-            ("README.md".to_owned(), format!("# {name}\n\nPart of the Acme shop.\n")),
-            ("Dockerfile".to_owned(), format!("FROM scratch\nCOPY {name} /{name}\nENTRYPOINT [\"/{name}\"]\n")),
-            (".github/workflows/build.yml".to_owned(), "name: build\non: push\n".to_owned()),
+            (
+                "README.md".to_owned(),
+                format!("# {name}\n\nPart of the Acme shop.\n"),
+            ),
+            (
+                "Dockerfile".to_owned(),
+                format!("FROM scratch\nCOPY {name} /{name}\nENTRYPOINT [\"/{name}\"]\n"),
+            ),
+            (
+                ".github/workflows/build.yml".to_owned(),
+                "name: build\non: push\n".to_owned(),
+            ),
         ];
         let lee = self.someone(&["lee"]);
         let first = self.commit(service, "main", at, lee, format!("Start {name}"), vec![], files);
@@ -130,7 +146,9 @@ impl Teller {
 
     /// One day in one repository.
     fn day(&mut self, index: usize, day: i64, left: i64) {
-        let Some(name) = self.yards.get(index).map(|yard| yard.service.name) else { return };
+        let Some(name) = self.yards.get(index).map(|yard| yard.service.name) else {
+            return;
+        };
         let morning = day + 8 * HOUR + self.random.random_range(0..HOUR);
         // The dice are thrown on every day alike, so that the script changes nothing but what it says.
         let (feature, merge, direct, release) = (
@@ -173,8 +191,12 @@ impl Teller {
 
     fn change_develop(&mut self, index: usize, at: i64) {
         let author = self.someone(&["dana", "omar", "jun", "sena"]);
-        let Some((message, file)) = self.change(index) else { return };
-        let Some(yard) = self.yards.get_mut(index) else { return };
+        let Some((message, file)) = self.change(index) else {
+            return;
+        };
+        let Some(yard) = self.yards.get_mut(index) else {
+            return;
+        };
         yard.unreleased.insert(file.0.clone(), file.1.clone());
         let (service, develop) = (yard.service, yard.develop);
         let made = self.commit(service, "develop", at, author, message, vec![develop], vec![file]);
@@ -185,20 +207,44 @@ impl Teller {
 
     fn work_on_feature(&mut self, index: usize, at: i64) {
         let author = self.someone(&["dana", "omar", "jun"]);
-        let Some((message, file)) = self.change(index) else { return };
-        let Some(yard) = self.yards.get_mut(index) else { return };
+        let Some((message, file)) = self.change(index) else {
+            return;
+        };
+        let Some(yard) = self.yards.get_mut(index) else {
+            return;
+        };
         let service = yard.service;
         let mut feature = yard.feature.take().unwrap_or_else(|| {
-            let name = FEATURES.get((yard.features + index) % FEATURES.len()).copied().unwrap_or("work");
+            let name = FEATURES
+                .get((yard.features + index) % FEATURES.len())
+                .copied()
+                .unwrap_or("work");
             yard.features += 1;
             // A second round of the same name is another branch.
             let round = yard.features.div_ceil(FEATURES.len());
-            let branch = if round > 1 { format!("feature/{name}-{round}") } else { format!("feature/{name}") };
-            Feature { branch, tip: yard.develop, commits: 0, files: BTreeMap::new() }
+            let branch = if round > 1 {
+                format!("feature/{name}-{round}")
+            } else {
+                format!("feature/{name}")
+            };
+            Feature {
+                branch,
+                tip: yard.develop,
+                commits: 0,
+                files: BTreeMap::new(),
+            }
         });
         feature.files.insert(file.0.clone(), file.1.clone());
         feature.commits += 1;
-        feature.tip = self.commit(service, &feature.branch, at, author, message, vec![feature.tip], vec![file]);
+        feature.tip = self.commit(
+            service,
+            &feature.branch,
+            at,
+            author,
+            message,
+            vec![feature.tip],
+            vec![file],
+        );
         if let Some(yard) = self.yards.get_mut(index) {
             yard.feature = Some(feature);
         }
@@ -206,13 +252,25 @@ impl Teller {
 
     fn merge_feature(&mut self, index: usize, at: i64) {
         let author = self.someone(&["dana", "omar", "sena"]);
-        let Some(yard) = self.yards.get_mut(index) else { return };
-        let Some(feature) = yard.feature.take_if(|feature| feature.commits >= 2) else { return };
+        let Some(yard) = self.yards.get_mut(index) else {
+            return;
+        };
+        let Some(feature) = yard.feature.take_if(|feature| feature.commits >= 2) else {
+            return;
+        };
         yard.unreleased.extend(feature.files.clone());
         let (service, develop) = (yard.service, yard.develop);
         let message = format!("Merge branch '{}' into develop", feature.branch);
         let files = feature.files.into_iter().collect();
-        let made = self.commit(service, "develop", at, author, message, vec![develop, feature.tip], files);
+        let made = self.commit(
+            service,
+            "develop",
+            at,
+            author,
+            message,
+            vec![develop, feature.tip],
+            files,
+        );
         self.gone.push((service.name, feature.branch));
         if let Some(yard) = self.yards.get_mut(index) {
             yard.develop = made;
@@ -236,9 +294,20 @@ impl Teller {
     fn hotfix(&mut self, index: usize, at: i64) -> Option<usize> {
         let author = self.someone(&["omar"]);
         let yard = self.yards.get(index)?;
-        let file = ("src/card_handling.txt".to_owned(), "A card is charged once per order.\n".to_owned());
+        let file = (
+            "src/card_handling.txt".to_owned(),
+            "A card is charged once per order.\n".to_owned(),
+        );
         let message = "Never charge a card twice for one order".to_owned();
-        Some(self.commit(yard.service, HOTFIX.1, at, author, message, vec![yard.main], vec![file]))
+        Some(self.commit(
+            yard.service,
+            HOTFIX.1,
+            at,
+            author,
+            message,
+            vec![yard.main],
+            vec![file],
+        ))
     }
 
     /// The message and file of a plausible change.
@@ -248,7 +317,10 @@ impl Teller {
         let part = yard.service.parts.choose(&mut self.random)?;
         let message = CHANGES.choose(&mut self.random)?.replace("{}", part);
         let path = format!("src/{}.txt", part.replace(' ', "_"));
-        Some((message.clone(), (path, format!("{part}: revision {}\n{message}\n", yard.changes))))
+        Some((
+            message.clone(),
+            (path, format!("{part}: revision {}\n{message}\n", yard.changes)),
+        ))
     }
 
     #[expect(clippy::too_many_arguments, reason = "a commit has that many parts")]
@@ -263,9 +335,21 @@ impl Teller {
         files: Vec<(String, String)>,
     ) -> usize {
         let failing = if branch == "main" { 0.04 } else { 0.09 };
-        let failing = self.random.random_bool(failing).then(|| self.random.random_range(0..5));
+        let failing = self
+            .random
+            .random_bool(failing)
+            .then(|| self.random.random_range(0..5));
         let branch = branch.to_owned();
-        self.commits.push(Told { service, branch, at, author, message, parents, files, failing });
+        self.commits.push(Told {
+            service,
+            branch,
+            at,
+            author,
+            message,
+            parents,
+            files,
+            failing,
+        });
         self.commits.len() - 1
     }
 
@@ -276,7 +360,9 @@ impl Teller {
     }
 
     fn someone(&mut self, logins: &[&str]) -> &'static Persona {
-        let chosen = logins.choose(&mut self.random).and_then(|login| persona::find(login));
+        let chosen = logins
+            .choose(&mut self.random)
+            .and_then(|login| persona::find(login));
         chosen.or(PERSONAS.first()).unwrap_or(&UNKNOWN)
     }
 
@@ -290,15 +376,27 @@ impl Teller {
                 *slot = new;
             }
         }
-        let commits = order.iter().filter_map(|&old| self.commits.get(old)).cloned().map(|mut commit| {
-            for parent in &mut commit.parents {
-                *parent = place.get(*parent).copied().unwrap_or_default();
-            }
-            commit
-        });
-        Story { commits: commits.collect(), gone: self.gone }
+        let commits = order
+            .iter()
+            .filter_map(|&old| self.commits.get(old))
+            .cloned()
+            .map(|mut commit| {
+                for parent in &mut commit.parents {
+                    *parent = place.get(*parent).copied().unwrap_or_default();
+                }
+                commit
+            });
+        Story {
+            commits: commits.collect(),
+            gone: self.gone,
+        }
     }
 }
 
-const UNKNOWN: Persona =
-    Persona { subject: "acme-0", login: "nobody", name: "Nobody", groups: &[], about: "" };
+const UNKNOWN: Persona = Persona {
+    subject: "acme-0",
+    login: "nobody",
+    name: "Nobody",
+    groups: &[],
+    about: "",
+};
