@@ -120,12 +120,32 @@ async fn deliver_all(
     mut deliveries: mpsc::UnboundedReceiver<Delivery>,
     done: watch::Sender<u64>,
 ) {
+    // Whoever did not come up in two minutes is not waited for again until it answers once.
+    let mut tries = TRIES;
     while let Some(delivery) = deliveries.recv().await {
-        if let Err(error) = deliver(&client, &target, &secret, &delivery).await {
-            tracing::warn!(event = delivery.event, id = delivery.id, %error, "webhook given up");
+        let verdict = deliver(&client, &target, &secret, &delivery, tries).await;
+        tries = if matches!(verdict, Ok(Verdict::Unreachable(_))) {
+            1
+        } else {
+            TRIES
+        };
+        match verdict {
+            Ok(Verdict::Accepted) => {}
+            Ok(Verdict::Refused(why) | Verdict::Unreachable(why)) => {
+                tracing::warn!(event = delivery.event, id = delivery.id, why, "webhook given up");
+            }
+            Err(error) => tracing::error!(%error, "a webhook could not be signed"),
         }
         done.send_modify(|finished| *finished += 1);
     }
+}
+
+/// What became of a delivery.
+enum Verdict {
+    Accepted,
+    /// The receiver is there and does not want it: asking again would get the same answer.
+    Refused(String),
+    Unreachable(String),
 }
 
 async fn deliver(
@@ -133,11 +153,12 @@ async fn deliver(
     target: &RwLock<String>,
     secret: &str,
     delivery: &Delivery,
-) -> Result<()> {
+    tries: u32,
+) -> Result<Verdict> {
     let signature = signature(secret, &delivery.body)?;
     let mut pause = FIRST_PAUSE;
-    let mut last = anyhow!("never tried");
-    for _ in 0..TRIES {
+    let mut last = String::new();
+    for left in (0..tries).rev() {
         // Read each time: the receiver may have moved meanwhile.
         let url = target.read().unwrap_or_else(PoisonError::into_inner).clone();
         let answer = client
@@ -150,19 +171,23 @@ async fn deliver(
             .body(delivery.body.clone())
             .send()
             .await;
-        match answer {
-            Ok(answer) if answer.status().is_success() => return Ok(()),
-            // Refused on purpose: asking again would get the same answer.
+        last = match answer {
+            Ok(answer) if answer.status().is_success() => return Ok(Verdict::Accepted),
             Ok(answer) if answer.status().is_client_error() && answer.status().as_u16() != 429 => {
-                return Err(anyhow!("the receiver answered {}", answer.status()));
+                return Ok(Verdict::Refused(format!(
+                    "the receiver answered {}",
+                    answer.status()
+                )));
             }
-            Ok(answer) => last = anyhow!("the receiver answered {}", answer.status()),
-            Err(error) => last = anyhow::Error::new(error),
+            Ok(answer) => format!("the receiver answered {}", answer.status()),
+            Err(error) => error.to_string(),
+        };
+        if left > 0 {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
-    Err(last)
+    Ok(Verdict::Unreachable(last))
 }
 
 /// The `X-Hub-Signature-256` of a body.

@@ -210,11 +210,11 @@ impl Yard<'_> {
                 .filter(|(index, build)| fits(*index, build))
         };
         // Staging is where releases prove themselves, so they go before what is merely newer.
-        let release = newer().filter(|(_, build)| build.branch == "main").last();
+        let release = newer().rfind(|(_, build)| build.branch == "main");
         let chosen = if slot.1 == "staging" {
-            release.or_else(|| newer().last())
+            release.or_else(|| newer().next_back())
         } else {
-            newer().last()
+            newer().next_back()
         };
         chosen.map(|(index, _)| index)
     }
