@@ -20,6 +20,7 @@ mod service;
 mod spec;
 mod state;
 mod sts;
+mod verdict;
 
 pub use error::AwsError;
 pub use spec::{AlarmState, Failure, Fault, ImageSpec, Script, ServiceSpec};
