@@ -8,10 +8,7 @@ use serde_json::{Value, json};
 pub(super) fn perform(state: &State, operation: &str, call: &Call<'_>) -> Result<Value, AwsError> {
     match operation {
         "DescribeAlarms" => describe(state, call),
-        _ => Err(AwsError::new(
-            "UnknownOperationException",
-            format!("The simulated CloudWatch has no operation {operation}."),
-        )),
+        _ => Err(AwsError::unknown_operation("CloudWatch", operation)),
     }
 }
 

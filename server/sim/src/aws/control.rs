@@ -18,6 +18,7 @@ pub fn router(aws: Arc<Aws>) -> Router {
         .route("/_sim/advance", post(advance))
         .route("/_sim/ledger", get(ledger))
         .route("/_sim/calls", get(calls).delete(reset_calls))
+        .route("/_sim/operations", get(operations))
         .route("/_sim/fault", post(fault))
         .route("/_sim/script-image", post(script_image))
         .route("/_sim/alarm", post(alarm))
@@ -49,6 +50,10 @@ async fn advance(State(aws): State<Arc<Aws>>, Json(asked): Json<Advance>) -> Rep
 
 async fn ledger(State(aws): State<Arc<Aws>>) -> Reply {
     done(json!(aws.ledger().entries()))
+}
+
+async fn operations() -> Reply {
+    done(json!(Aws::operations()))
 }
 
 async fn calls(State(aws): State<Arc<Aws>>) -> Reply {

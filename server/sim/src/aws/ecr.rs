@@ -6,25 +6,39 @@ use super::registry::{Image, MANIFEST_TYPE, Reference, Registry, Repository};
 use super::state::{Place, State};
 use serde_json::{Value, json};
 
+/// The operations on one repository.
+type Operation = fn(&Repository, &Call<'_>) -> Result<Value, AwsError>;
+
+const OPERATIONS: &[(&str, Operation)] = &[
+    ("DescribeImages", describe_images),
+    ("ListImages", list_images),
+    ("BatchGetImage", batch_get_image),
+    ("DescribeImageScanFindings", findings),
+    ("GetDownloadUrlForLayer", download_url),
+];
+
+/// The names of all operations.
+pub(super) fn operations() -> Vec<&'static str> {
+    let on_one = OPERATIONS.iter().map(|(name, _)| *name);
+    std::iter::once("DescribeRepositories").chain(on_one).collect()
+}
+
 pub(super) fn perform(state: &State, operation: &str, call: &Call<'_>) -> Result<Value, AwsError> {
-    let registry = &state.registry;
     let place = match call.text("registryId") {
         Some(account) => Place::new(account, &call.place.region),
         None => call.place.clone(),
     };
-    let repository = || registry.repository(&place, call.required("repositoryName")?);
-    match operation {
-        "DescribeRepositories" => describe_repositories(registry, &place, call),
-        "DescribeImages" => describe_images(repository()?, call),
-        "ListImages" => list_images(repository()?, call),
-        "BatchGetImage" => batch_get_image(repository()?, call),
-        "DescribeImageScanFindings" => findings(repository()?, call),
-        "GetDownloadUrlForLayer" => download_url(repository()?, call),
-        _ => Err(AwsError::new(
-            "UnknownOperationException",
-            format!("The simulated ECR has no operation {operation}."),
-        )),
+    if operation == "DescribeRepositories" {
+        return describe_repositories(&state.registry, &place, call);
     }
+    let found = OPERATIONS.iter().find(|(name, _)| *name == operation);
+    let (_, perform) = found.ok_or_else(|| AwsError::unknown_operation("ECR", operation))?;
+    perform(
+        state
+            .registry
+            .repository(&place, call.required("repositoryName")?)?,
+        call,
+    )
 }
 
 fn describe_repositories(registry: &Registry, place: &Place, call: &Call<'_>) -> Result<Value, AwsError> {

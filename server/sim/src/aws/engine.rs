@@ -3,14 +3,15 @@
 //! Nothing runs in the background. Every moving part knows when it moves next (`due`, `wake_at`);
 //! [`advance`] goes from one such moment to the next up to now, and after each lets the scheduler decide
 //! what to start and stop. So the same calls at the same times give the same world, however late it is asked.
-//! The beginnings and ends of deployments are in `rollout`.
+//! The beginnings and ends of deployments are in `rollout` and `verdict`.
 
 use super::endings::{self, Fate};
 use super::registry::Registry;
 use super::rollout;
-use super::service::{Ending, Rollout, Service, Stage, Status, Task};
+use super::service::{Ending, Rollout, Service, Stage, Task};
 use super::spec::Failure;
 use super::state::{Alarms, State};
+use super::verdict;
 use crate::clock::SimClock;
 use std::time::Duration;
 
@@ -151,7 +152,7 @@ fn progress(service: &mut Service, world: &Surroundings<'_>, position: usize, at
             if let Some(deployment) = service.deployments.iter_mut().find(|d| d.number == number) {
                 deployment.failures_in_a_row = 0;
             }
-            rollout::count_failures(service);
+            verdict::count_failures(service);
         }
         (Stage::Stopping, _) => {
             task.stage = Stage::Stopped;
@@ -197,7 +198,7 @@ fn failed(service: &mut Service, world: &Surroundings<'_>, position: usize, endi
              Troubleshooting section of the Amazon ECS Developer Guide.",
         );
     }
-    rollout::count_failures(service);
+    verdict::count_failures(service);
 }
 
 /// ECS starts tasks ever more slowly when they keep failing.
@@ -210,7 +211,7 @@ fn backoff(failures: u32) -> Duration {
     }
 }
 
-/// The scheduler: judges the deployment, starts what is missing, stops what is too much, notices the end.
+/// The scheduler: judges the deployment, stops what is too much, starts what is missing, notices the end.
 pub(crate) fn schedule(service: &mut Service, world: &Surroundings<'_>, at: i64) {
     if let Some(primary) = service.primary_mut()
         && primary.wake_at.is_some_and(|wake_at| wake_at <= at)
@@ -220,10 +221,11 @@ pub(crate) fn schedule(service: &mut Service, world: &Surroundings<'_>, at: i64)
     if service.primary().is_none_or(|primary| !primary.begun) {
         return;
     }
-    rollout::judge(service, world, at);
-    start_missing(service, world, at);
+    verdict::judge(service, world, at);
+    // Stopping comes first, as it makes room.
     stop_surplus(service, world, at);
-    rollout::finish(service, at);
+    start_missing(service, world, at);
+    verdict::finish(service, at);
 }
 
 fn start_missing(service: &mut Service, world: &Surroundings<'_>, at: i64) {
@@ -388,9 +390,4 @@ fn named(ids: &[String]) -> String {
         .map(|id| format!("(task {id})"))
         .collect::<Vec<_>>()
         .join(" ")
-}
-
-/// Whether the service deployment under way lets its tasks decide how it ends.
-pub(crate) fn undecided(status: Status) -> bool {
-    matches!(status, Status::InProgress | Status::RollbackInProgress)
 }

@@ -32,6 +32,11 @@ impl AwsError {
         Self::new("ClientException", message)
     }
 
+    pub(crate) fn unknown_operation(service: &str, operation: &str) -> Self {
+        let message = format!("The simulated {service} has no operation {operation}.");
+        Self::new("UnknownOperationException", message)
+    }
+
     pub(crate) fn cluster_not_found() -> Self {
         Self::new("ClusterNotFoundException", "Cluster not found.")
     }

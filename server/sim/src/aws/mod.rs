@@ -20,6 +20,7 @@ mod service;
 mod spec;
 mod state;
 mod sts;
+mod verdict;
 
 pub use error::AwsError;
 pub use spec::{AlarmState, Failure, Fault, ImageSpec, Script, ServiceSpec};
@@ -35,16 +36,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The region that the API's seeding methods are usually given.
 pub const DEFAULT_REGION: &str = "eu-central-1";
-
-/// The operations that change something and so are written into the ledger.
-const MUTATING: &[&str] = &[
-    "RegisterTaskDefinition",
-    "DeregisterTaskDefinition",
-    "UpdateService",
-    "StopServiceDeployment",
-    "TagResource",
-    "UntagResource",
-];
 
 /// A simulated AWS with all its accounts and regions.
 #[derive(Debug)]
@@ -279,6 +270,16 @@ impl Aws {
             .unreachable = unreachable;
     }
 
+    /// The operations that it offers, by service.
+    pub fn operations() -> BTreeMap<&'static str, Vec<&'static str>> {
+        BTreeMap::from([
+            ("ecs", ecs::operations()),
+            ("ecr", ecr::operations()),
+            ("sts", vec!["AssumeRole", "GetCallerIdentity"]),
+            ("cloudwatch", vec!["DescribeAlarms"]),
+        ])
+    }
+
     /// How often each operation was called.
     pub fn calls(&self) -> BTreeMap<String, u64> {
         lock(&self.calls).clone()
@@ -332,7 +333,7 @@ impl Aws {
             },
         };
         let lost = fault == Some(Fault::EffectThenTimeout);
-        if MUTATING.contains(&operation) {
+        if api == Api::Ecs && ecs::writes(operation) {
             let outcome = match &result {
                 Ok(_) if lost => "ok, answer lost".into(),
                 Ok(_) => "ok".into(),

@@ -108,6 +108,11 @@ impl Status {
         }
     }
 
+    /// Whether its tasks will decide how it ends.
+    pub fn is_undecided(self) -> bool {
+        matches!(self, Self::InProgress | Self::RollbackInProgress)
+    }
+
     pub fn is_terminal(self) -> bool {
         matches!(
             self,

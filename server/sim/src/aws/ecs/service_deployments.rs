@@ -5,9 +5,9 @@ use super::{missing, services};
 use crate::aws::call::{Call, Note, compact, seconds, with_token};
 use crate::aws::engine::Surroundings;
 use crate::aws::error::AwsError;
-use crate::aws::rollout;
 use crate::aws::service::{Monitor, Record, Revision, Service, Stage, Status, Task};
 use crate::aws::state::{Place, State, last_part};
+use crate::aws::verdict;
 use serde_json::{Value, json};
 
 pub(super) fn list(state: &State, call: &Call<'_>) -> Result<Value, AwsError> {
@@ -116,7 +116,7 @@ pub(super) fn stop(state: &mut State, call: &Call<'_>, note: &mut Note) -> Resul
         .get_mut(&call.place)
         .and_then(|clusters| clusters.get_mut(&cluster)?.services.get_mut(&name))
         .ok_or_else(not_found)?;
-    let status = rollout::request_stop(service, &world, id, call.now)?;
+    let status = verdict::request_stop(service, &world, id, call.now)?;
     note.merge(json!({ "status": status.as_str() }));
     Ok(json!({ "serviceDeploymentArn": arn }))
 }
