@@ -1,5 +1,6 @@
 //! Who did what, when and why, for ever.
 
+pub mod api;
 #[cfg(feature = "ssr")]
 mod port;
 mod types;

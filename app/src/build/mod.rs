@@ -1,5 +1,6 @@
 //! CI runs, and the webhook deliveries that told of them.
 
+pub mod api;
 #[cfg(feature = "ssr")]
 mod port;
 mod types;

@@ -1,5 +1,6 @@
 //! One attempt to make one slot run one image, and a person's rollback.
 
+pub mod api;
 #[cfg(feature = "ssr")]
 mod port;
 mod types;

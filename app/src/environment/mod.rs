@@ -1,5 +1,6 @@
 //! An environment and its line.
 
+pub mod api;
 #[cfg(feature = "ssr")]
 mod port;
 mod types;

@@ -1,5 +1,6 @@
 //! Delivery numbers for managers.
 
+pub mod api;
 #[cfg(feature = "ssr")]
 mod port;
 mod types;

@@ -1,5 +1,6 @@
 //! Trains: cars that leave together, what they wait for, and who agrees.
 
+pub mod api;
 #[cfg(feature = "ssr")]
 mod port;
 mod types;
