@@ -11,6 +11,6 @@ use crate::error::ApiError;
 
 /// A page of the audit.
 #[server(prefix = "/ui", endpoint = "audit/list")]
-pub async fn read_audit(#[server(default)] filter: AuditFilter) -> Result<AuditPage, ApiError> {
+pub async fn load_audit(#[server(default)] filter: AuditFilter) -> Result<AuditPage, ApiError> {
     answer(backend()?.audit.entries(&actor()?, filter).await)
 }

@@ -1,10 +1,13 @@
 //! Who did what, when and why, for ever.
 
-pub mod api;
+mod api;
+mod page;
 #[cfg(feature = "ssr")]
 mod port;
 mod types;
 
 #[cfg(feature = "ssr")]
 pub use port::AuditPort;
+pub use api::*;
+pub use page::AuditPage;
 pub use types::*;

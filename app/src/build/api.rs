@@ -11,12 +11,12 @@ use crate::error::ApiError;
 
 /// A page of builds.
 #[server(prefix = "/ui", endpoint = "build/list")]
-pub async fn read_builds(#[server(default)] filter: BuildFilter) -> Result<BuildPage, ApiError> {
+pub async fn load_builds(#[server(default)] filter: BuildFilter) -> Result<BuildPage, ApiError> {
     answer(backend()?.build.builds(&actor()?, filter).await)
 }
 
 /// A page of webhook deliveries.
 #[server(prefix = "/ui", endpoint = "build/deliveries")]
-pub async fn read_deliveries(before: Option<String>) -> Result<DeliveryPage, ApiError> {
+pub async fn load_deliveries(before: Option<String>) -> Result<DeliveryPage, ApiError> {
     answer(backend()?.build.deliveries(&actor()?, before).await)
 }

@@ -11,13 +11,13 @@ use crate::error::ApiError;
 
 /// One deployment.
 #[server(prefix = "/ui", endpoint = "deployment/read")]
-pub async fn read_deployment(id: String) -> Result<DeploymentView, ApiError> {
+pub async fn load_deployment(id: String) -> Result<DeploymentView, ApiError> {
     answer(backend()?.deployment.deployment(&actor()?, &id).await)
 }
 
 /// What a slot could be rolled back to.
 #[server(prefix = "/ui", endpoint = "deployment/rollback-plan")]
-pub async fn read_rollback_plan(service: String, environment: String) -> Result<RollbackPlan, ApiError> {
+pub async fn load_rollback_plan(service: String, environment: String) -> Result<RollbackPlan, ApiError> {
     answer(
         backend()?
             .deployment

@@ -11,6 +11,6 @@ use crate::error::ApiError;
 
 /// One environment; past trains only with numbers below `before`.
 #[server(prefix = "/ui", endpoint = "environment/read")]
-pub async fn read_environment(name: String, before: Option<i64>) -> Result<EnvironmentView, ApiError> {
+pub async fn load_environment(name: String, before: Option<i64>) -> Result<EnvironmentView, ApiError> {
     answer(backend()?.environment.environment(&actor()?, &name, before).await)
 }

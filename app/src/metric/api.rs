@@ -11,6 +11,6 @@ use crate::error::ApiError;
 
 /// Numbers of the last `days` days.
 #[server(prefix = "/ui", endpoint = "metric/read")]
-pub async fn read_metrics(days: u32) -> Result<Metrics, ApiError> {
+pub async fn load_metrics(days: u32) -> Result<Metrics, ApiError> {
     answer(backend()?.metric.metrics(&actor()?, days).await)
 }

@@ -1,10 +1,14 @@
 //! Delivery numbers for managers.
 
-pub mod api;
+mod api;
+mod chart;
+mod page;
 #[cfg(feature = "ssr")]
 mod port;
 mod types;
 
 #[cfg(feature = "ssr")]
 pub use port::MetricPort;
+pub use api::*;
+pub use page::MetricsPage;
 pub use types::*;

@@ -12,13 +12,13 @@ use crate::error::ApiError;
 
 /// One train.
 #[server(prefix = "/ui", endpoint = "train/read")]
-pub async fn read_train(environment: String, number: i64) -> Result<TrainView, ApiError> {
+pub async fn load_train(environment: String, number: i64) -> Result<TrainView, ApiError> {
     answer(backend()?.train.train(&actor()?, &environment, number).await)
 }
 
 /// Trains that wait for approvals, the reader's own first.
 #[server(prefix = "/ui", endpoint = "train/approvals")]
-pub async fn read_approvals() -> Result<Vec<ApprovalRequest>, ApiError> {
+pub async fn load_approvals() -> Result<Vec<ApprovalRequest>, ApiError> {
     answer(backend()?.train.waiting_for_approval(&actor()?).await)
 }
 
