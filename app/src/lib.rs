@@ -30,6 +30,18 @@ pub mod server_functions {
     pub use crate::account::{LoadHeader, LoadPeople, LoadProviders, LoadSessions, MapAuthor, RevokeSession};
     pub use crate::board::LoadBoard;
     pub use crate::service::{LoadService, LoadUnmapped, MapService};
+
+    pub use crate::audit::LoadAudit;
+    pub use crate::build::{LoadBuilds, LoadDeliveries};
+    pub use crate::deployment::{
+        AllowAgain, CancelDeployment, LoadDeployment, LoadRollbackPlan, ResolveDeployment, RollBack,
+    };
+    pub use crate::environment::LoadEnvironment;
+    pub use crate::metric::LoadMetrics;
+    pub use crate::train::{
+        ApproveTrain, CancelTrain, DepartTrain, HoldTrain, LoadApprovals, LoadTrain, RejectTrain,
+        ReleaseTrain, ReopenTrain, SealTrain,
+    };
 }
 
 /// The document around every page; the server renders it, the browser takes over its body.

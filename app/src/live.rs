@@ -7,6 +7,8 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use web_sys::{EventSource, MessageEvent};
 
+use crate::error::ApiError;
+
 /// What may be told of. The server names one in every message.
 const TOPICS: [&str; 6] = ["train", "deployment", "slot", "build", "sync", "audit"];
 /// News that come close together cause one refetch.
@@ -50,6 +52,42 @@ pub fn live(topics: &'static [&'static str]) -> Memo<u64> {
             .map(|(_, count)| count)
             .sum()
     })
+}
+
+/// What a page shows, fetched anew whenever `changed` grows. For pages with forms: parts that did not change are not
+/// drawn again, so that what somebody is typing stays. A late answer never replaces a newer one, and a failed one
+/// leaves what is shown.
+pub fn follow<T, F>(
+    first: T,
+    changed: impl Fn() -> u64 + 'static,
+    fetch: impl Fn() -> F + 'static,
+) -> ReadSignal<T>
+where
+    T: Send + Sync + 'static,
+    F: Future<Output = Result<T, ApiError>> + 'static,
+{
+    let (shown, set_shown) = signal(first);
+    let newest = StoredValue::new(0_u64);
+    Effect::new(move |before: Option<(u64, u64)>| {
+        let count = changed();
+        let Some((last, turn)) = before else {
+            return (count, 0);
+        };
+        if last == count {
+            return (count, turn);
+        }
+        let answer = fetch();
+        leptos::task::spawn_local(async move {
+            if let Ok(value) = answer.await
+                && newest.try_get_value().is_some_and(|newest| newest < turn + 1)
+            {
+                newest.set_value(turn + 1);
+                set_shown.set(value);
+            }
+        });
+        (count, turn + 1)
+    });
+    shown
 }
 
 /// Whether the stream was open and is now cut.

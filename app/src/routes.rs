@@ -7,8 +7,14 @@ use leptos_router::components::{Route, Routes};
 use leptos_router::path;
 
 use crate::account::{LoginPage, PeoplePage, SessionsPage};
+use crate::audit::AuditPage;
 use crate::board::BoardPage;
+use crate::build::{BuildsPage, DeliveriesPage};
+use crate::deployment::{DeploymentPage, RollbackPage};
+use crate::environment::EnvironmentPage;
+use crate::metric::MetricsPage;
 use crate::service::{ServicePage, UnmappedPage};
+use crate::train::{ApprovalsPage, TrainPage};
 
 /// The page that the address asks for.
 #[component]
@@ -21,6 +27,15 @@ pub fn Pages() -> impl IntoView {
             <Route path=path!("/login") view=LoginPage ssr=Async />
             <Route path=path!("/sessions") view=SessionsPage ssr=Async />
             <Route path=path!("/people") view=PeoplePage ssr=Async />
+            <Route path=path!("/environments/:name") view=EnvironmentPage ssr=Async />
+            <Route path=path!("/trains/:environment/:number") view=TrainPage ssr=Async />
+            <Route path=path!("/approvals") view=ApprovalsPage ssr=Async />
+            <Route path=path!("/deployments/:id") view=DeploymentPage ssr=Async />
+            <Route path=path!("/rollback/:service/:environment") view=RollbackPage ssr=Async />
+            <Route path=path!("/builds") view=BuildsPage ssr=Async />
+            <Route path=path!("/deliveries") view=DeliveriesPage ssr=Async />
+            <Route path=path!("/metrics") view=MetricsPage ssr=Async />
+            <Route path=path!("/audit") view=AuditPage ssr=Async />
         </Routes>
     }
 }

@@ -6,8 +6,8 @@ mod page;
 mod port;
 mod types;
 
-#[cfg(feature = "ssr")]
-pub use port::AuditPort;
 pub use api::*;
 pub use page::AuditPage;
+#[cfg(feature = "ssr")]
+pub use port::AuditPort;
 pub use types::*;

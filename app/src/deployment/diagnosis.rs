@@ -8,8 +8,16 @@ use crate::ui::badge;
 /// The box of a failed deployment.
 #[component]
 pub fn DiagnosisBox(diagnosis: Diagnosis) -> impl IntoView {
-    let Diagnosis { class, sentence, evidence, runbook } = diagnosis;
-    let runbook = runbook.into_iter().map(|line| view! { <li>{line}</li> }).collect_view();
+    let Diagnosis {
+        class,
+        sentence,
+        evidence,
+        runbook,
+    } = diagnosis;
+    let runbook = runbook
+        .into_iter()
+        .map(|line| view! { <li>{line}</li> })
+        .collect_view();
     let none = runbook.is_empty();
     view! {
         <section class="diagnosis">

@@ -5,7 +5,7 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
-use super::actions::{Acts, Actions};
+use super::actions::{Actions, Acts};
 use super::diagnosis::DiagnosisBox;
 use super::steps::Steps;
 use super::tasks::{events_view, tasks_view};
@@ -29,14 +29,24 @@ fn Deployment(first: DeploymentView) -> impl IntoView {
     let id = first.id.clone();
     let title = format!("{} → {}", first.service, first.environment);
     let crumbs = vec![
-        (format!("/services/{}", encode(&first.service)), first.service.clone()),
-        (format!("/environments/{}", encode(&first.environment)), first.environment.clone()),
+        (
+            format!("/services/{}", encode(&first.service)),
+            first.service.clone(),
+        ),
+        (
+            format!("/environments/{}", encode(&first.environment)),
+            first.environment.clone(),
+        ),
     ];
     let origin = origin(&first).into_any();
     let change = change(&first).into_any();
     let reason = first.reason.clone();
     let service = first.service.clone();
-    let deployment = follow(first, move || changed.get() + acts.done(), move || load_deployment(id.clone()));
+    let deployment = follow(
+        first,
+        move || changed.get() + acts.done(),
+        move || load_deployment(id.clone()),
+    );
 
     let state = Memo::new(move |_| deployment.with(|deployment| deployment.state));
     let verdict = Memo::new(move |_| deployment.with(|deployment| deployment.verdict.clone()));
@@ -97,11 +107,14 @@ fn change(deployment: &DeploymentView) -> impl IntoView + use<> {
     }
 }
 
-fn instants_view((requested, ended, deadline): (i64, Option<i64>, Option<i64>), at_rest: bool) -> impl IntoView {
+fn instants_view(
+    (requested, ended, deadline): (i64, Option<i64>, Option<i64>),
+    at_rest: bool,
+) -> impl IntoView {
     let took = ended.map(|ended| crate::ui::duration_text(ended - requested));
     let deadline = deadline.filter(|_| !at_rest);
     view! {
-        <dl class="fact-line">
+        <dl class="facts">
             <div><dt>"Asked for"</dt><dd><Time at=requested/></dd></div>
             {ended.map(|at| view! { <div><dt>"Came to rest"</dt><dd><Time at/></dd></div> })}
             {took.map(|took| view! { <div><dt>"Took"</dt><dd class="num">{took}</dd></div> })}
@@ -118,7 +131,7 @@ fn facts_view(facts: Vec<(String, String)>) -> impl IntoView {
             .collect_view();
         view! {
             <Section title="In AWS">
-                <dl class="facts">{rows}</dl>
+                <dl class="facts wide">{rows}</dl>
             </Section>
         }
     })

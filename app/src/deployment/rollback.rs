@@ -14,22 +14,38 @@ pub fn RollbackPage() -> impl IntoView {
     let params = use_params_map();
     let slot = Memo::new(move |_| {
         let params = params.read();
-        (params.get("service").unwrap_or_default(), params.get("environment").unwrap_or_default())
+        (
+            params.get("service").unwrap_or_default(),
+            params.get("environment").unwrap_or_default(),
+        )
     });
-    let plan = Resource::new(move || slot.get(), |(service, environment)| load_rollback_plan(service, environment));
+    let plan = Resource::new(
+        move || slot.get(),
+        |(service, environment)| load_rollback_plan(service, environment),
+    );
     loaded(plan, |plan| view! { <Rollback plan/> })
 }
 
 #[component]
 fn Rollback(plan: RollbackPlan) -> impl IntoView {
-    let RollbackPlan { service, environment, now_runs, targets, why_not, effects } = plan;
+    let RollbackPlan {
+        service,
+        environment,
+        now_runs,
+        targets,
+        why_not,
+        effects,
+    } = plan;
     let title = format!("Roll back {service} in {environment}");
     let slot = format!("/services/{}?slot={}", encode(&service), encode(&environment));
     let runs = match now_runs {
         Some(image) => view! { <p>"Runs now: " <ImageName image=image.clone()/> " " <span class="dim">{image.subject}</span></p> }.into_any(),
         None => view! { <p>"What runs now is not known."</p> }.into_any(),
     };
-    let effects = effects.into_iter().map(|effect| view! { <li>{effect}</li> }).collect_view();
+    let effects = effects
+        .into_iter()
+        .map(|effect| view! { <li>{effect}</li> })
+        .collect_view();
     let form = if targets.is_empty() {
         view! {
             <EmptyState title="There is nothing to roll back to">
@@ -38,7 +54,8 @@ fn Rollback(plan: RollbackPlan) -> impl IntoView {
         }
         .into_any()
     } else {
-        view! { <RollbackForm title=title.clone() service=service.clone() environment targets why_not/> }.into_any()
+        view! { <RollbackForm title=title.clone() service=service.clone() environment targets why_not/> }
+            .into_any()
     };
     view! {
         <PageHead title crumbs=vec![(slot, service)]/>
@@ -60,11 +77,19 @@ fn RollbackForm(
     why_not: Option<String>,
 ) -> impl IntoView {
     let action = ServerAction::<RollBack>::new();
-    let first = targets.iter().find(|target| target.why_not.is_none()).map(|target| target.image.digest.clone());
-    let refusal = why_not
-        .or_else(|| first.is_none().then(|| "None of these images can be rolled back to now.".to_owned()));
-    let names: Vec<_> =
-        targets.iter().map(|target| (target.image.digest.clone(), target.image.name.clone())).collect();
+    let first = targets
+        .iter()
+        .find(|target| target.why_not.is_none())
+        .map(|target| target.image.digest.clone());
+    let refusal = why_not.or_else(|| {
+        first
+            .is_none()
+            .then(|| "None of these images can be rolled back to now.".to_owned())
+    });
+    let names: Vec<_> = targets
+        .iter()
+        .map(|target| (target.image.digest.clone(), target.image.name.clone()))
+        .collect();
     // Only a browser that runs scripts can name the image: elsewhere the name would stay while the choice changes.
     let (chosen, set_chosen) = signal(None::<String>);
     Effect::new(move || set_chosen.set(checked_digest()));
@@ -83,7 +108,13 @@ fn RollbackForm(
         })
         .collect_view();
     let refused = refusal.is_some();
-    let problem = move || action.value().get().and_then(Result::err).map(|error| error.to_string());
+    let problem = move || {
+        action
+            .value()
+            .get()
+            .and_then(Result::err)
+            .map(|error| error.to_string())
+    };
     let disabled = move || action.pending().get();
     view! {
         <ActionForm action attr:class="rollback">
@@ -113,7 +144,12 @@ fn RollbackForm(
 }
 
 fn row(target: RollbackTarget, checked: bool, set_chosen: WriteSignal<Option<String>>) -> impl IntoView {
-    let RollbackTarget { image, deployed_at, verified, why_not } = target;
+    let RollbackTarget {
+        image,
+        deployed_at,
+        verified,
+        why_not,
+    } = target;
     let digest = image.digest.clone();
     let impossible = why_not.is_some();
     view! {
@@ -136,6 +172,12 @@ fn row(target: RollbackTarget, checked: bool, set_chosen: WriteSignal<Option<Str
 
 /// The digest that is chosen in the form now: somebody may have chosen before scripts arrived.
 fn checked_digest() -> Option<String> {
-    let input = document().query_selector("input[name=digest]:checked").ok().flatten()?;
-    input.dyn_into::<web_sys::HtmlInputElement>().ok().map(|input| input.value())
+    let input = document()
+        .query_selector("input[name=digest]:checked")
+        .ok()
+        .flatten()?;
+    input
+        .dyn_into::<web_sys::HtmlInputElement>()
+        .ok()
+        .map(|input| input.value())
 }

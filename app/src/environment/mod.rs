@@ -6,8 +6,8 @@ mod page;
 mod port;
 mod types;
 
-#[cfg(feature = "ssr")]
-pub use port::EnvironmentPort;
 pub use api::*;
 pub use page::EnvironmentPage;
+#[cfg(feature = "ssr")]
+pub use port::EnvironmentPort;
 pub use types::*;

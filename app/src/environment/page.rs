@@ -7,8 +7,8 @@ use super::{EnvironmentView, TrainSummary, load_environment};
 use crate::live::live;
 use crate::text::Tone;
 use crate::ui::{
-    Badge, DataTable, EmptyState, FreshnessNote, PageHead, Pagination, Section, Time, badge, encode, line_class,
-    loaded, use_query,
+    Badge, DataTable, EmptyState, FreshnessNote, PageHead, Pagination, Section, Time, badge, encode,
+    line_class, loaded, use_query,
 };
 
 /// The page. `?before=` turns the pages of past trains.
@@ -17,17 +17,40 @@ pub fn EnvironmentPage() -> impl IntoView {
     let params = use_params_map();
     let query = use_query();
     let changed = live(&["train", "sync"]);
-    let before = Memo::new(move |_| query.get().get("before").and_then(|before| before.parse::<i64>().ok()));
+    let before = Memo::new(move |_| {
+        query
+            .get()
+            .get("before")
+            .and_then(|before| before.parse::<i64>().ok())
+    });
     let environment = Resource::new(
-        move || (params.read().get("name").unwrap_or_default(), before.get(), changed.get()),
+        move || {
+            (
+                params.read().get("name").unwrap_or_default(),
+                before.get(),
+                changed.get(),
+            )
+        },
         |(name, before, _)| load_environment(name, before),
     );
-    loaded(environment, move |environment| view! { <Line environment first_page=before.get_untracked().is_none()/> })
+    loaded(
+        environment,
+        move |environment| view! { <Line environment first_page=before.get_untracked().is_none()/> },
+    )
 }
 
 #[component]
 fn Line(environment: EnvironmentView, first_page: bool) -> impl IntoView {
-    let EnvironmentView { name, binding, freshness, policy, current, past, next, .. } = environment;
+    let EnvironmentView {
+        name,
+        binding,
+        freshness,
+        policy,
+        current,
+        past,
+        next,
+        ..
+    } = environment;
     let path = format!("/environments/{}", encode(&name));
     let next = next.map(|before| format!("{path}?before={before}"));
     let first = (!first_page).then_some(path);

@@ -6,7 +6,8 @@
 use leptos::prelude::*;
 
 use super::Week;
-use crate::ui::day;
+use crate::text::Millis;
+use crate::ui::DataTable;
 
 const WIDTH: u32 = 480;
 const HEIGHT: u32 = 96;
@@ -23,7 +24,12 @@ struct Bar {
 /// Lays the weeks side by side, scaled to the highest one. A week with any deployment is at least two units high.
 fn bars(weeks: &[Week]) -> Vec<Bar> {
     let count = u32::try_from(weeks.len()).unwrap_or(1).max(1);
-    let highest = weeks.iter().map(|week| week.succeeded + week.failed).max().unwrap_or(0).max(1);
+    let highest = weeks
+        .iter()
+        .map(|week| week.succeeded + week.failed)
+        .max()
+        .unwrap_or(0)
+        .max(1);
     let height = |number: u32| match number {
         0 => 0,
         number => (number * HEIGHT / highest).max(2),
@@ -46,6 +52,13 @@ fn bars(weeks: &[Week]) -> Vec<Bar> {
         .collect()
 }
 
+/// "16 Nov": weeks begin on a Monday in UTC, wherever the reader is.
+fn day(at: Millis) -> String {
+    chrono::DateTime::from_timestamp_millis(at)
+        .map(|at| at.format("%-d %b").to_string())
+        .unwrap_or_default()
+}
+
 /// What one bar says.
 fn told(week: &Week) -> String {
     let start = day(week.start);
@@ -58,11 +71,18 @@ fn told(week: &Week) -> String {
 /// The figure. `name` must be unique on the page: it makes the ids.
 #[component]
 pub fn WeeklyBars(name: String, weeks: Vec<Week>, sentence: String) -> impl IntoView {
-    let highest = weeks.iter().map(|week| week.succeeded + week.failed).max().unwrap_or(0);
+    let highest = weeks
+        .iter()
+        .map(|week| week.succeeded + week.failed)
+        .max()
+        .unwrap_or(0);
     let hatch = format!("hatch-{name}");
     let hatched = format!("url(#{hatch})");
     let label = format!("Deployments per week in {name}, at most {highest} in one week.");
-    let ends = weeks.first().zip(weeks.last()).map(|(first, last)| (day(first.start), day(last.start)));
+    let ends = weeks
+        .first()
+        .zip(weeks.last())
+        .map(|(first, last)| (day(first.start), day(last.start)));
     let drawn: Vec<_> = bars(&weeks).into_iter().zip(weeks.iter().map(told)).collect();
     view! {
         <figure class="bars">
@@ -94,13 +114,12 @@ pub fn WeeklyBars(name: String, weeks: Vec<Week>, sentence: String) -> impl Into
             </p>
             <details class="bars-data">
                 <summary>"Numbers per week"</summary>
-                <div class="table-box">
-                    <table>
+                <DataTable caption=format!("Deployments per week in {name}")>
                         <thead>
                             <tr>
                                 <th scope="col">"Week of"</th>
-                                <th scope="col" class="number">"Succeeded"</th>
-                                <th scope="col" class="number">"Failed"</th>
+                                <th scope="col" class="num">"Succeeded"</th>
+                                <th scope="col" class="num">"Failed"</th>
                             </tr>
                         </thead>
                         <tbody>
@@ -111,15 +130,14 @@ pub fn WeeklyBars(name: String, weeks: Vec<Week>, sentence: String) -> impl Into
                                     view! {
                                         <tr>
                                             <th scope="row">{day(week.start)}</th>
-                                            <td class="number">{week.succeeded}</td>
-                                            <td class="number">{week.failed}</td>
+                                            <td class="num">{week.succeeded}</td>
+                                            <td class="num">{week.failed}</td>
                                         </tr>
                                     }
                                 })
                                 .collect_view()}
                         </tbody>
-                    </table>
-                </div>
+                </DataTable>
             </details>
         </figure>
     }
@@ -130,7 +148,11 @@ mod tests {
     use super::*;
 
     fn week(succeeded: u32, failed: u32) -> Week {
-        Week { start: 0, succeeded, failed }
+        Week {
+            start: 0,
+            succeeded,
+            failed,
+        }
     }
 
     #[test]
@@ -138,20 +160,31 @@ mod tests {
         let drawn = bars(&[week(3, 1), week(0, 0), week(1, 0)]);
         assert_eq!(drawn[0].succeeded.1 + drawn[0].failed.1, HEIGHT);
         assert_eq!((drawn[1].succeeded.1, drawn[1].failed.1), (0, 0));
-        assert!(drawn.iter().all(|bar| bar.x + bar.width <= WIDTH && bar.failed.0 + bar.failed.1 <= HEIGHT));
+        assert!(
+            drawn
+                .iter()
+                .all(|bar| bar.x + bar.width <= WIDTH && bar.failed.0 + bar.failed.1 <= HEIGHT)
+        );
     }
 
     #[test]
     fn one_failure_among_hundreds_can_still_be_seen() {
         let drawn = bars(&[week(400, 1)]);
         assert!(drawn[0].failed.1 >= 2);
-        assert_eq!(drawn[0].failed.0, HEIGHT - drawn[0].succeeded.1 - drawn[0].failed.1);
+        assert_eq!(
+            drawn[0].failed.0,
+            HEIGHT - drawn[0].succeeded.1 - drawn[0].failed.1
+        );
     }
 
     #[test]
     fn a_year_of_weeks_fits() {
         let drawn = bars(&vec![week(1, 0); 53]);
         assert_eq!(drawn.len(), 53);
-        assert!(drawn.windows(2).all(|pair| pair[0].x + pair[0].width <= pair[1].x));
+        assert!(
+            drawn
+                .windows(2)
+                .all(|pair| pair[0].x + pair[0].width <= pair[1].x)
+        );
     }
 }

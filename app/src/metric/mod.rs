@@ -7,8 +7,8 @@ mod page;
 mod port;
 mod types;
 
-#[cfg(feature = "ssr")]
-pub use port::MetricPort;
 pub use api::*;
 pub use page::MetricsPage;
+#[cfg(feature = "ssr")]
+pub use port::MetricPort;
 pub use types::*;

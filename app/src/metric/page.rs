@@ -2,33 +2,26 @@
 
 use leptos::prelude::*;
 
-use super::api::load_metrics;
 use super::chart::WeeklyBars;
-use super::{EnvironmentMetrics, Metrics};
-use crate::ui::{Ago, EmptyState, ErrorNote, PageHead, Loading, duration, use_query_value};
+use super::{EnvironmentMetrics, Metrics, load_metrics};
+use crate::ui::{EmptyState, PageHead, Section, Time, duration_text, encode, line_class, loaded, use_query};
 
 const RANGES: [u32; 3] = [30, 90, 365];
 
 /// The page. The range is in the URL as `?days=`.
 #[component]
 pub fn MetricsPage() -> impl IntoView {
-    let asked = use_query_value("days");
+    let query = use_query();
     let days = Memo::new(move |_| {
-        asked.get().and_then(|text| text.parse::<u32>().ok()).filter(|days| (1..=366).contains(days)).unwrap_or(90)
+        let asked = query.get().get("days").and_then(|days| days.parse().ok());
+        asked.filter(|days| (1..=366).contains(days)).unwrap_or(90_u32)
     });
     let metrics = Resource::new(move || days.get(), load_metrics);
     view! {
         <PageHead title="Metrics">
             <Ranges days/>
         </PageHead>
-        <Suspense fallback=|| view! { <Loading/> }>
-            {move || Suspend::new(async move {
-                match metrics.await {
-                    Ok(metrics) => view! { <Numbers metrics/> }.into_any(),
-                    Err(error) => view! { <ErrorNote error/> }.into_any(),
-                }
-            })}
-        </Suspense>
+        {loaded(metrics, |metrics| view! { <Numbers metrics/> })}
     }
 }
 
@@ -39,7 +32,7 @@ fn Ranges(days: Memo<u32>) -> impl IntoView {
             {RANGES
                 .map(|range| {
                     view! {
-                        <a href=format!("/metrics?days={range}") aria-current=move || (days.get() == range).then_some("true")>
+                        <a href=format!("/metrics?days={range}") aria-current=move || (days.get() == range).then_some("page")>
                             {format!("{range} days")}
                         </a>
                     }
@@ -51,20 +44,26 @@ fn Ranges(days: Memo<u32>) -> impl IntoView {
 
 #[component]
 fn Numbers(metrics: Metrics) -> impl IntoView {
-    let Metrics { now, days, environments, definitions } = metrics;
+    let Metrics {
+        now,
+        days,
+        environments,
+        definitions,
+    } = metrics;
     let none = environments.is_empty();
     view! {
-        <p class="quiet">{format!("The last {days} days, counted ")}<Ago at=now now/>"."</p>
-        <Show when=move || none>
-            <EmptyState title="No environment yet" hint="Apply a policy that names environments; their numbers appear here."/>
-        </Show>
+        <p class="dim">{format!("The last {days} days, counted ")} <Time at=now/></p>
+        {none.then(|| view! {
+            <EmptyState title="No environment yet">
+                <p>"Apply a policy that names environments; their numbers appear here."</p>
+            </EmptyState>
+        })}
         <div class="metric-cards">
             {environments.into_iter().map(|numbers| view! { <Card numbers/> }).collect_view()}
         </div>
-        <section class="definitions">
-            <h2>"How the numbers are made"</h2>
-            <ul>{definitions.into_iter().map(|line| view! { <li>{line}</li> }).collect_view()}</ul>
-        </section>
+        <Section title="How the numbers are made">
+            <ul class="policy">{definitions.into_iter().map(|line| view! { <li>{line}</li> }).collect_view()}</ul>
+        </Section>
     }
 }
 
@@ -75,17 +74,28 @@ fn percentage(thousandths: u32) -> String {
 
 #[component]
 fn Card(numbers: EnvironmentMetrics) -> impl IntoView {
-    let EnvironmentMetrics { environment, deployments, failure_rate, failures, lead_time_median, lead_time_p90, lead_time_n, weeks, sentence } =
-        numbers;
+    let EnvironmentMetrics {
+        environment,
+        deployments,
+        failure_rate,
+        failures,
+        lead_time_median,
+        lead_time_p90,
+        lead_time_n,
+        weeks,
+        sentence,
+    } = numbers;
     let commits = format!("n = {lead_time_n} commits");
     view! {
         <section class="metric-card">
-            <h2><a href=format!("/environments/{environment}")>{environment.clone()}</a></h2>
+            <h2 class=line_class(&environment)>
+                <a href=format!("/environments/{}", encode(&environment))>{environment.clone()}</a>
+            </h2>
             <dl class="figures">
                 <Figure name="Deployments" value=Some(deployments.to_string()) of="came to rest".to_owned()/>
                 <Figure name="Failure rate" value=failure_rate.map(percentage) of=format!("{failures} of n = {deployments}")/>
-                <Figure name="Lead time, median" value=lead_time_median.map(duration) of=commits.clone()/>
-                <Figure name="Lead time, 90th percentile" value=lead_time_p90.map(duration) of=commits/>
+                <Figure name="Lead time, median" value=lead_time_median.map(duration_text) of=commits.clone()/>
+                <Figure name="Lead time, 90th percentile" value=lead_time_p90.map(duration_text) of=commits/>
             </dl>
             <WeeklyBars name=environment weeks sentence/>
         </section>

@@ -59,18 +59,33 @@ pub fn Actions(train: ReadSignal<TrainView>, acts: Acts) -> impl IntoView {
     let shown = Memo::new(move |_| {
         train.with(|train| {
             let manifest = train.manifest.clone().unwrap_or_default();
-            (train.id.clone(), train.revision, manifest, train.cars.len(), train.choices.clone())
+            (
+                train.id.clone(),
+                train.revision,
+                manifest,
+                train.cars.len(),
+                train.choices.clone(),
+            )
         })
     });
     move || {
         let (id, revision, manifest, cars, choices) = shown.get();
-        let train = || vec![("train", id.clone())];
-        let of_revision = || vec![("train", id.clone()), ("revision", revision.to_string())];
-        let of_manifest = || vec![("train", id.clone()), ("manifest", manifest.clone())];
-        let can_approve = choices.approve.as_ref().is_some_and(|choice| choice.why_not.is_none());
+        let train = vec![("train", id.clone())];
+        let of_revision = vec![("train", id.clone()), ("revision", revision.to_string())];
+        let of_manifest = vec![("train", id.clone()), ("manifest", manifest.clone())];
+        let can_approve = choices
+            .approve
+            .as_ref()
+            .is_some_and(|choice| choice.why_not.is_none());
         let none = [
-            &choices.seal, &choices.reopen, &choices.approve, &choices.reject, &choices.depart, &choices.hold,
-            &choices.release, &choices.cancel,
+            &choices.seal,
+            &choices.reopen,
+            &choices.approve,
+            &choices.reject,
+            &choices.depart,
+            &choices.hold,
+            &choices.release,
+            &choices.cancel,
         ]
         .iter()
         .all(|choice| choice.is_none());
@@ -83,30 +98,30 @@ pub fn Actions(train: ReadSignal<TrainView>, acts: Acts) -> impl IntoView {
                 <div class="acts">
                     {consent}
                     {choices.approve.map(|choice| view! {
-                        <ReasonForm action=acts.approve choice hidden=of_manifest() name="comment"
+                        <ReasonForm action=acts.approve choice hidden=of_manifest.clone() name="comment"
                             asks="Comment (optional)" may_be_empty=true primary=true/>
                     })}
                     {choices.reject.map(|choice| view! {
-                        <ReasonForm action=acts.reject choice hidden=of_manifest() asks="Why it must not leave"/>
+                        <ReasonForm action=acts.reject choice hidden=of_manifest.clone() asks="Why it must not leave"/>
                     })}
                     {choices.depart.map(|choice| view! {
-                        <ActionButton action=acts.depart choice hidden=of_manifest() primary=!can_approve/>
+                        <ActionButton action=acts.depart choice hidden=of_manifest.clone() primary=!can_approve/>
                     })}
                     {choices.seal.map(|choice| view! {
-                        <ActionButton action=acts.seal choice hidden=of_revision()/>
+                        <ActionButton action=acts.seal choice hidden=of_revision.clone()/>
                     })}
                     {choices.release.map(|choice| view! {
-                        <ActionButton action=acts.release choice hidden=train()/>
+                        <ActionButton action=acts.release choice hidden=train.clone()/>
                     })}
                     {choices.hold.map(|choice| view! {
-                        <ReasonForm action=acts.hold choice hidden=train() asks="Why it must wait"/>
+                        <ReasonForm action=acts.hold choice hidden=train.clone() asks="Why it must wait"/>
                     })}
                     {choices.reopen.map(|choice| view! {
-                        <ReasonForm action=acts.reopen choice hidden=of_revision()
+                        <ReasonForm action=acts.reopen choice hidden=of_revision.clone()
                             asks="Why (its approvals become void)"/>
                     })}
                     {choices.cancel.map(|choice| view! {
-                        <ReasonForm action=acts.cancel choice hidden=of_revision() asks="Why it is given up"/>
+                        <ReasonForm action=acts.cancel choice hidden=of_revision.clone() asks="Why it is given up"/>
                     })}
                 </div>
             </Section>
@@ -116,7 +131,11 @@ pub fn Actions(train: ReadSignal<TrainView>, acts: Acts) -> impl IntoView {
 
 /// What an approval would mean, said before it is given.
 fn consent(manifest: &str, cars: usize) -> impl IntoView + use<> {
-    let cars = if cars == 1 { "1 car".to_owned() } else { format!("{cars} cars") };
+    let cars = if cars == 1 {
+        "1 car".to_owned()
+    } else {
+        format!("{cars} cars")
+    };
     let digest = manifest.to_owned();
     view! {
         <p class="consent">

@@ -10,7 +10,13 @@ use crate::ui::{Badge, Section, Time};
 #[component]
 pub fn Approvals(train: ReadSignal<TrainView>) -> impl IntoView {
     let shown = Memo::new(move |_| {
-        train.with(|train| (train.requirement.clone(), train.approvals.clone(), train.may_approve.clone()))
+        train.with(|train| {
+            (
+                train.requirement.clone(),
+                train.approvals.clone(),
+                train.may_approve.clone(),
+            )
+        })
     });
     move || {
         let (requirement, approvals, may_approve) = shown.get();

@@ -10,7 +10,9 @@ use crate::ui::{EmptyState, ImageName, Progress, Section, Time, badge, encode};
 /// The cars. Each follows its own data, so that an opened list of commits stays open while others move.
 #[component]
 pub fn Cars(train: ReadSignal<TrainView>) -> impl IntoView {
-    let ids = Memo::new(move |_| train.with(|train| train.cars.iter().map(|car| car.id.clone()).collect::<Vec<_>>()));
+    let ids = Memo::new(move |_| {
+        train.with(|train| train.cars.iter().map(|car| car.id.clone()).collect::<Vec<_>>())
+    });
     let car = move |id: String| {
         let car = Memo::new(move |_| train.with(|train| train.cars.iter().find(|car| car.id == id).cloned()));
         view! { <Car car/> }
@@ -76,7 +78,11 @@ fn commits_view(commits: Option<Vec<CommitView>>) -> impl IntoView {
     let Some(commits) = commits else {
         return view! { <p class="car-commits dim">"Which commits it brings cannot be told."</p> }.into_any();
     };
-    let authors = commits.iter().map(|commit| &commit.author).collect::<BTreeSet<_>>().len();
+    let authors = commits
+        .iter()
+        .map(|commit| &commit.author)
+        .collect::<BTreeSet<_>>()
+        .len();
     let summary = match (commits.len(), authors) {
         (0, _) => return view! { <p class="car-commits dim">"No commit between."</p> }.into_any(),
         (1, _) => "1 commit".to_owned(),

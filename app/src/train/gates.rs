@@ -13,7 +13,11 @@ pub fn Gates(train: ReadSignal<TrainView>) -> impl IntoView {
         let (state, gates) = shown.get();
         let (passing, standing): (Vec<_>, Vec<_>) =
             gates.into_iter().partition(|gate| gate.verdict == Verdict::Pass);
-        let title = if !standing.is_empty() && !state.is_end() { "Why it waits" } else { "Gates" };
+        let title = if !standing.is_empty() && !state.is_end() {
+            "Why it waits"
+        } else {
+            "Gates"
+        };
         let nothing = standing.is_empty() && passing.is_empty();
         let clear = standing.is_empty() && !nothing;
         view! {
@@ -28,7 +32,11 @@ pub fn Gates(train: ReadSignal<TrainView>) -> impl IntoView {
 }
 
 const fn none_yet(state: TrainState) -> &'static str {
-    if state.is_end() { "No gate was recorded" } else { "No gate to pass yet" }
+    if state.is_end() {
+        "No gate was recorded"
+    } else {
+        "No gate to pass yet"
+    }
 }
 
 fn gate_view(gate: GateView) -> impl IntoView {

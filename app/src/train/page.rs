@@ -6,7 +6,7 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
-use super::actions::{Acts, Actions};
+use super::actions::{Actions, Acts};
 use super::approvals::Approvals;
 use super::cars::Cars;
 use super::gates::Gates;
@@ -22,9 +22,15 @@ pub fn TrainPage() -> impl IntoView {
     let address = Memo::new(move |_| {
         let params = params.read();
         let number = params.get("number").and_then(|number| number.parse::<i64>().ok());
-        (params.get("environment").unwrap_or_default(), number.unwrap_or_default())
+        (
+            params.get("environment").unwrap_or_default(),
+            number.unwrap_or_default(),
+        )
     });
-    let train = Resource::new(move || address.get(), |(environment, number)| load_train(environment, number));
+    let train = Resource::new(
+        move || address.get(),
+        |(environment, number)| load_train(environment, number),
+    );
     loaded(train, |first| view! { <Train first/> })
 }
 
@@ -34,13 +40,21 @@ fn Train(first: TrainView) -> impl IntoView {
     let changed = live(&["train", "deployment"]);
     let (environment, number) = (first.environment.clone(), first.number);
     let title = format!("{environment} #{number}");
-    let crumbs = vec![(format!("/environments/{}", encode(&environment)), environment.clone())];
-    let train = follow(first, move || changed.get() + acts.done(), move || load_train(environment.clone(), number));
+    let crumbs = vec![(
+        format!("/environments/{}", encode(&environment)),
+        environment.clone(),
+    )];
+    let train = follow(
+        first,
+        move || changed.get() + acts.done(),
+        move || load_train(environment.clone(), number),
+    );
 
     let state = Memo::new(move |_| train.with(|train| (train.state, train.express, train.held.is_some())));
     let facts = Memo::new(move |_| train.with(Facts::of));
     let sentence = Memo::new(move |_| train.with(|train| (train.sentence.clone(), train.held.clone())));
-    let manifest = Memo::new(move |_| train.with(|train| (train.manifest.clone(), train.manifest_text.clone())));
+    let manifest =
+        Memo::new(move |_| train.with(|train| (train.manifest.clone(), train.manifest_text.clone())));
     let log = Memo::new(move |_| train.with(|train| train.log.clone()));
     view! {
         <PageHead title crumbs>
@@ -110,7 +124,7 @@ impl Facts {
             .map(|(name, at)| view! { <div><dt>{name}</dt><dd><Time at/></dd></div> })
             .collect_view();
         view! {
-            <dl class="fact-line">
+            <dl class="facts">
                 <div><dt>"Captain"</dt><dd>{self.captain.unwrap_or_else(|| "nobody yet".to_owned())}</dd></div>
                 <div><dt>"Revision"</dt><dd class="num">{self.revision}</dd></div>
                 {instants}
