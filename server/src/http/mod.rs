@@ -68,7 +68,12 @@ pub fn router(edge: &Edge, hooks: Router) -> Router {
         .merge(people)
         .merge(assets)
         .merge(health::router(edge))
-        .layer(CompressionLayer::new().br(true).gzip(true).quality(tower_http::CompressionLevel::Fastest))
+        .layer(
+            CompressionLayer::new()
+                .br(true)
+                .gzip(true)
+                .quality(tower_http::CompressionLevel::Fastest),
+        )
         .layer(from_fn_with_state(edge.clone(), headers::secure))
         .merge(hooks)
         .layer(CatchPanicLayer::new())

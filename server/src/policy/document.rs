@@ -317,8 +317,14 @@ impl Policy {
         let named = groups.iter().filter_map(|group| self.groups.get(group)).flatten();
         let mut grants: Vec<Grant> = named
             .map(|given| match given {
-                GroupRole::Everywhere(role) => Grant { role: *role, environment: None },
-                GroupRole::In { role, environment } => Grant { role: *role, environment: Some(environment.clone()) },
+                GroupRole::Everywhere(role) => Grant {
+                    role: *role,
+                    environment: None,
+                },
+                GroupRole::In { role, environment } => Grant {
+                    role: *role,
+                    environment: Some(environment.clone()),
+                },
             })
             .collect();
         grants.dedup();

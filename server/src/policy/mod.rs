@@ -5,4 +5,4 @@ mod document;
 mod store;
 
 pub use document::{Approvals, Environment, Policy, PolicyError, Service, Source};
-pub use store::{Revision, apply, current};
+pub use store::{Revision, apply, current, export};
