@@ -13,6 +13,7 @@
 //!                                         events(seq) ─► SSE {topic, id} ─► the page asks again
 //! ```
 
+pub mod approval;
 pub mod audit;
 pub mod auth;
 pub mod aws;
@@ -20,7 +21,11 @@ pub mod clock;
 pub mod config;
 pub mod crypto;
 pub mod db;
+pub mod environment;
 pub mod error;
+pub mod gate;
 pub mod image;
+pub mod metric;
 pub mod policy;
 pub mod service;
+pub mod train;
