@@ -21,6 +21,7 @@ pub mod clock;
 pub mod config;
 pub mod crypto;
 pub mod db;
+pub mod deployment;
 pub mod environment;
 pub mod error;
 pub mod gate;
