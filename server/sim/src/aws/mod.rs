@@ -177,6 +177,16 @@ impl Aws {
         image.map(|image| image.archived = archived).is_some()
     }
 
+    /// Moves a tag to an image of the repository. Says whether the image is there.
+    pub fn tag_image(&self, account: &str, region: &str, repository: &str, digest: &str, tag: &str) -> bool {
+        let now = self.clock.now_millis();
+        let mut state = self.advanced(now);
+        state
+            .registry
+            .repository_mut(&Place::new(account, region), repository, now)
+            .tag(digest, tag)
+    }
+
     /// Deletes an image as a lifecycle rule would. Says whether it was there.
     pub fn delete_image(&self, account: &str, region: &str, repository: &str, digest: &str) -> bool {
         let now = self.clock.now_millis();
@@ -209,6 +219,13 @@ impl Aws {
     ) -> Result<String, AwsError> {
         let place = Place::new(account, region);
         ecs::services::create(&mut self.state(), &place, cluster, &spec, &self.clock, self.seed)
+    }
+
+    /// Deletes a service with all that it had. Says whether it was there.
+    pub fn delete_service(&self, account: &str, region: &str, cluster: &str, name: &str) -> bool {
+        let mut state = self.advanced(self.clock.now_millis());
+        let cluster = state.cluster_mut(&Place::new(account, region), Some(cluster));
+        cluster.is_ok_and(|cluster| cluster.services.remove(name).is_some())
     }
 
     /// Adds a CloudWatch alarm or sets its state.

@@ -65,6 +65,9 @@ pub(crate) fn begin(
     number
 }
 
+/// How long the first deployment of a seeded service is taken to have lasted.
+pub(crate) const SETTLED_MILLIS: i64 = 70_000;
+
 /// Puts the service into a finished deployment of `definition`, as if made long ago.
 pub(crate) fn settle(
     service: &mut Service,
@@ -74,7 +77,7 @@ pub(crate) fn settle(
 ) {
     let number = begin(service, world, definition, created_at);
     let up = created_at + 40_000;
-    let done = created_at + 70_000;
+    let done = created_at + SETTLED_MILLIS;
     for _ in 0..service.desired {
         let id = service.fresh_hex();
         service.tasks.push(Task {

@@ -5,7 +5,7 @@ use crate::aws::call::{Call, Note, compact, seconds, with_token};
 use crate::aws::engine::{self, Surroundings};
 use crate::aws::error::AwsError;
 use crate::aws::rollout;
-use crate::aws::service::{Deployment, Policy, Rollout, Service, Stage, Task};
+use crate::aws::service::{Deployment, Policy, Rollout, Service, Stage, Status, Task};
 use crate::aws::spec::ServiceSpec;
 use crate::aws::state::{Place, State, last_part, tags_json};
 use crate::clock::SimClock;
@@ -180,10 +180,14 @@ fn shown(service: &Service, with_tags: bool) -> Value {
             "pendingTaskCount": tasks_of(service, deployment, Task::is_pending),
         })
     });
-    let in_flight = service
+    // AWS names the last deployment also after its end, and for a moment after UpdateService it still names
+    // the one before: who follows a deployment has to compare the revision's number.
+    let begun = service
         .records
-        .last()
-        .filter(|record| !record.status.is_terminal());
+        .iter()
+        .rev()
+        .find(|record| record.status != Status::Pending);
+    let current = begun.or(service.records.last());
     let count = |wanted: fn(&Task) -> bool| service.tasks.iter().filter(|task| wanted(task)).count();
     compact(json!({
         "serviceArn": service.arn(),
@@ -208,7 +212,7 @@ fn shown(service: &Service, with_tags: bool) -> Value {
             "id": event.id, "createdAt": seconds(event.at), "message": event.message
         })).collect::<Vec<_>>(),
         "createdAt": seconds(service.created_at),
-        "currentServiceDeployment": in_flight.map(|record| service.record_arn(&record.id)),
+        "currentServiceDeployment": current.map(|record| service.record_arn(&record.id)),
         "currentServiceRevisions": revisions.collect::<Vec<_>>(),
         "placementConstraints": [],
         "placementStrategy": [],
