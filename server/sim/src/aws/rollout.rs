@@ -2,10 +2,11 @@
 
 use super::engine::{HEED, START, Surroundings};
 use super::service::{
-    ContainerImage, Deployment, Monitor, Policy, Record, Revision, Rollout, Service, Stage, Status, Task,
+    ContainerImage, Deployment, Monitor, Policy, Record, Revision, Rollout, Service, Status,
 };
 use super::spec::Script;
 use super::state::TaskDefinition;
+use super::task::{Stage, Task};
 use super::verdict::{self, Cause};
 use serde_json::Value;
 

@@ -5,9 +5,10 @@ use crate::aws::call::{Call, Note, compact, seconds, with_token};
 use crate::aws::engine::{self, Surroundings};
 use crate::aws::error::AwsError;
 use crate::aws::rollout;
-use crate::aws::service::{Deployment, Policy, Rollout, Service, Stage, Status, Task};
+use crate::aws::service::{Deployment, Policy, Rollout, Service, Status};
 use crate::aws::spec::ServiceSpec;
 use crate::aws::state::{Place, State, last_part, tags_json};
+use crate::aws::task::{Stage, Task};
 use crate::clock::SimClock;
 use serde_json::{Value, json};
 
