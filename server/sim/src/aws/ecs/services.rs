@@ -52,6 +52,7 @@ pub(super) fn update(state: &mut State, call: &Call<'_>, note: &mut Note) -> Res
     let name = last_part(call.required("service")?);
     let cluster = last_part(call.text("cluster").unwrap_or("default"));
     note.detail = json!({ "taskDefinition": asked, "forceNewDeployment": force });
+    let desired = desired_count(call)?;
     state.cluster(&call.place, Some(cluster))?;
     let definition = asked
         .map(|asked| match state.task_definition(&call.place, asked) {
@@ -87,9 +88,8 @@ pub(super) fn update(state: &mut State, call: &Call<'_>, note: &mut Note) -> Res
             "Service was not ACTIVE.",
         ));
     }
-    if let Some(desired) = call.input.get("desiredCount").and_then(Value::as_u64) {
-        service.desired =
-            u32::try_from(desired).map_err(|_| AwsError::invalid("desiredCount is too large."))?;
+    if let Some(desired) = desired {
+        service.desired = desired;
         note.merge(json!({ "desiredCount": desired }));
     }
     if let Some(configuration) = call.input.get("deploymentConfiguration") {
@@ -107,6 +107,19 @@ pub(super) fn update(state: &mut State, call: &Call<'_>, note: &mut Note) -> Res
     note.merge(json!({ "newDeployment": next.is_some() }));
     engine::schedule(service, &world, call.now);
     Ok(json!({ "service": shown(service, true) }))
+}
+
+/// AWS runs at most 5,000 tasks of one service.
+fn desired_count(call: &Call<'_>) -> Result<Option<u32>, AwsError> {
+    let Some(asked) = call.input.get("desiredCount").filter(|asked| !asked.is_null()) else {
+        return Ok(None);
+    };
+    let count = asked
+        .as_u64()
+        .and_then(|count| u32::try_from(count).ok())
+        .filter(|count| *count <= 5_000);
+    let refused = || AwsError::invalid(format!("desiredCount must be between 0 and 5000, not {asked}."));
+    count.ok_or_else(refused).map(Some)
 }
 
 fn configure(policy: &mut Policy, configuration: &Value) {
