@@ -111,7 +111,7 @@ pub(super) fn fill(aws: &Aws, seed: u64, until: i64, story: &Story, ids: &[Strin
         } else {
             AlarmState::InsufficientData
         };
-        aws.put_alarm(PROD, REGION, &format!("{}-production-5xx", service.name), state);
+        aws.put_alarm(PROD, REGION, &alarm_of(service), state);
     }
     strangers(aws, until - 300 * DAY)?;
     // Whoever sends the waiting failure out again shall see it fail again.
@@ -277,6 +277,11 @@ fn slot(aws: &Aws, service: &Service, environment: &str, account: &str, history:
             ],
             breaker,
             rollback: breaker,
+            alarms: if environment == "production" {
+                vec![alarm_of(service)]
+            } else {
+                Vec::new()
+            },
             created_at: since,
             ..ServiceSpec::default()
         },
@@ -370,6 +375,11 @@ fn strangers(aws: &Aws, created_at: i64) -> Result<()> {
         aws.create_service(account, REGION, cluster, specification)?;
     }
     Ok(())
+}
+
+/// The alarm of a service in production.
+fn alarm_of(service: &Service) -> String {
+    format!("{}-production-5xx", service.name)
 }
 
 /// The image repository of a service.
