@@ -11,3 +11,4 @@ mod forge;
 mod history;
 mod identity;
 mod receiver;
+mod release;
