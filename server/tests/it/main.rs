@@ -1,1 +1,4 @@
-fn main(){}
+//! Everything that needs a database, a socket or another process, in one binary. Modules mirror the program's nouns.
+
+mod db;
+mod support;

@@ -1,0 +1,100 @@
+//! A service and its slots as pages see them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::board::{BoardCell, ImageLabel};
+use crate::deployment::{Choice, DeploymentKind, DeploymentState};
+use crate::text::{Freshness, Millis};
+
+/// One past deployment in a slot's list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeploymentSummary {
+    /// `dep_…`
+    pub id: String,
+    /// Where it came from.
+    pub kind: DeploymentKind,
+    /// How it ended.
+    pub state: DeploymentState,
+    /// What it brought.
+    pub image: ImageLabel,
+    /// When it was asked for.
+    pub requested_at: Millis,
+    /// When it came to rest.
+    pub ended_at: Option<Millis>,
+    /// Who asked.
+    pub requested_by: String,
+    /// The train's number.
+    pub train: Option<i64>,
+}
+
+/// One slot, for the drawer: Now, In flight, Next, Recent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotView {
+    /// Environment.
+    pub environment: String,
+    /// Now, In flight and Next, as on the board.
+    pub cell: BoardCell,
+    /// How fresh that is.
+    pub freshness: Freshness,
+    /// ECS service ARN.
+    pub ecs_service: String,
+    /// Task definition that runs, family:revision.
+    pub task_definition: Option<String>,
+    /// Container that carries the image.
+    pub container: String,
+    /// Past deployments, newest first, at most ten.
+    pub recent: Vec<DeploymentSummary>,
+    /// Roll back by hand.
+    pub roll_back: Choice,
+}
+
+/// The service page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceView {
+    /// When this was put together.
+    pub now: Millis,
+    /// Name.
+    pub name: String,
+    /// Team.
+    pub team: String,
+    /// Repository, `acme/checkout`.
+    pub repository: Option<String>,
+    /// Image repository in ECR.
+    pub image_repository: Option<String>,
+    /// Slots in the environments' order.
+    pub slots: Vec<SlotView>,
+}
+
+/// An ECS service that belongs to no slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnmappedService {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// Account and region.
+    pub scope: String,
+    /// Its cluster.
+    pub cluster: String,
+    /// The environment policy puts that cluster in.
+    pub environment: Option<String>,
+    /// What it runs.
+    pub image: Option<String>,
+    /// Why it is unmapped and what to do.
+    pub reason: String,
+    /// Containers of its task definition, to choose from.
+    pub containers: Vec<String>,
+}
+
+/// The unmapped page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unmapped {
+    /// Services that belong to no slot.
+    pub services: Vec<UnmappedService>,
+    /// Services they could be mapped to.
+    pub known: Vec<String>,
+    /// Why the reader cannot map.
+    pub why_not: Option<String>,
+    /// The sources of all this.
+    pub scopes: Vec<crate::board::ScopeFreshness>,
+}

@@ -1,0 +1,3 @@
+//! What tests share: databases of both kinds, a clock that is driven, people to act as.
+
+pub mod store;
