@@ -6,7 +6,7 @@ use leptos_router::hooks::use_location;
 use wasm_bindgen::JsCast;
 
 use super::query::encode;
-use super::theme::ThemeToggle;
+use super::theme::ThemeMenu;
 use super::time::keep_times;
 use crate::account::{HeaderView, Me, load_header};
 use crate::live;
@@ -85,6 +85,7 @@ fn Known(header: HeaderView) -> impl IntoView {
             </nav>
             <span class="cut" role="status">{move || cut.get().then_some("Reconnecting…")}</span>
             <SearchBox />
+            <ThemeMenu />
             <MeMenu me />
         </header>
     }
@@ -95,6 +96,8 @@ fn Unknown() -> impl IntoView {
     view! {
         <header class="top">
             <a class="brand" href="/"><Brand /></a>
+            <span class="cut"></span>
+            <ThemeMenu />
         </header>
     }
 }
@@ -103,7 +106,7 @@ fn Unknown() -> impl IntoView {
 fn Brand() -> impl IntoView {
     view! {
         <svg aria-hidden="true" width="20" height="20"><use href="/icons.svg#brand"></use></svg>
-        "Yardmaster"
+        <span class="word">"Yardmaster"</span>
     }
 }
 
@@ -158,7 +161,6 @@ fn MeMenu(me: Me) -> impl IntoView {
                 <a href="/sessions">"Your sessions"</a>
                 <a href="/people">"People"</a>
                 <a href="/deliveries">"Webhook deliveries"</a>
-                <ThemeToggle />
                 <form method="post" action="/auth/logout">
                     <button type="submit">"Log out"</button>
                 </form>
