@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::{BoardCell, Health, InFlight, SlotState, TrainRef};
 use crate::text::{Millis, Tone};
-use crate::ui::{Ago, Badge, ImageName, Progress, badge, encode};
+use crate::ui::{Ago, Badge, Progress, badge, encode};
 
 /// What runs, since when, how well, and what comes next.
 #[component]
@@ -23,7 +23,7 @@ pub fn Cell(cell: BoardCell, now: Millis, href: String) -> impl IntoView {
         next,
     } = cell;
     let runs = match image {
-        Some(image) => Either::Left(view! { <ImageName image /> }),
+        Some(image) => Either::Left(view! { <code>{image.name}</code> }),
         None => Either::Right("nothing known"),
     };
     let doing = match &in_flight {
@@ -80,7 +80,7 @@ fn Flight(flight: InFlight) -> impl IntoView {
     let label = format!("{word} {}", image.name);
     view! {
         <div class="flight">
-            "→ " <ImageName image /> <Progress percent label />
+            "→ " <code>{image.name}</code> <Progress percent label />
         </div>
     }
 }
@@ -94,7 +94,7 @@ fn Next(next: TrainRef) -> impl IntoView {
     } = next;
     view! {
         <a class="next" href=format!("/trains/{}/{number}", encode(&environment))>
-            "▸ " <ImageName image /> {format!(" on #{number}")}
+            "▸ " <code>{image.name}</code> {format!(" on #{number}")}
         </a>
     }
 }
