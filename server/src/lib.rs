@@ -19,10 +19,11 @@ pub mod audit;
 pub mod auth;
 pub mod aws;
 pub mod clock;
-pub mod config;
 pub mod command;
+pub mod config;
 pub mod crypto;
 pub mod db;
+#[cfg(feature = "demo")]
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod deployment;
