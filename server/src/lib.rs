@@ -14,15 +14,26 @@
 //! ```
 
 pub mod account;
+pub mod approval;
 pub mod audit;
 pub mod auth;
 pub mod aws;
 pub mod clock;
+pub mod command;
 pub mod config;
 pub mod crypto;
 pub mod db;
+#[cfg(feature = "demo")]
+#[cfg(feature = "demo")]
+pub mod demo;
+pub mod deployment;
+pub mod environment;
 pub mod error;
+pub mod gate;
 pub mod http;
 pub mod image;
+pub mod metric;
 pub mod policy;
+pub mod program;
 pub mod service;
+pub mod train;

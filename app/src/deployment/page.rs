@@ -117,7 +117,7 @@ fn instants_view(
         <dl class="facts">
             <div><dt>"Asked for"</dt><dd><Time at=requested/></dd></div>
             {ended.map(|at| view! { <div><dt>"Came to rest"</dt><dd><Time at/></dd></div> })}
-            {took.map(|took| view! { <div><dt>"Took"</dt><dd class="num">{took}</dd></div> })}
+            {took.map(|took| view! { <div><dt>"Took"</dt><dd>{took}</dd></div> })}
             {deadline.map(|at| view! { <div><dt>"Given up at"</dt><dd><Time at/></dd></div> })}
         </dl>
     }

@@ -133,7 +133,7 @@ fn card(environment: &str, train: TrainSummary) -> impl IntoView + use<> {
 fn row(environment: &str, train: TrainSummary) -> impl IntoView + use<> {
     view! {
         <tr>
-            <th scope="row" class="num"><a href=href(environment, &train)>{format!("#{}", train.number)}</a></th>
+            <th scope="row"><a href=href(environment, &train)>{format!("#{}", train.number)}</a></th>
             <td>
                 {badge(train.state)}
                 {train.express.then(|| view! { " " <Badge tone=Tone::Neutral word="Express"/> })}

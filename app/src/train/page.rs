@@ -126,7 +126,7 @@ impl Facts {
         view! {
             <dl class="facts">
                 <div><dt>"Captain"</dt><dd>{self.captain.unwrap_or_else(|| "nobody yet".to_owned())}</dd></div>
-                <div><dt>"Revision"</dt><dd class="num">{self.revision}</dd></div>
+                <div><dt>"Revision"</dt><dd>{self.revision}</dd></div>
                 {instants}
             </dl>
         }

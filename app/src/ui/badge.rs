@@ -76,7 +76,9 @@ pub fn Badge(tone: Tone, #[prop(into)] word: Oco<'static, str>) -> impl IntoView
 #[component]
 pub fn Progress(percent: Option<u32>, #[prop(into)] label: String) -> impl IntoView {
     view! {
-        <progress max="100" value=percent aria-label=label></progress>
-        {percent.map(|percent| view! { <span class="num percent">{format!("{percent} %")}</span> })}
+        <span class="progress">
+            <progress max="100" value=percent aria-label=label></progress>
+            {percent.map(|percent| format!("{percent} %"))}
+        </span>
     }
 }

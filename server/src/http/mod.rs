@@ -26,6 +26,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use url::Url;
 
+pub use assets::find_site;
+pub use pages::{Silent, page_paths};
 pub use session::{IDLE_MILLIS, LIFE_MILLIS, public_id};
 
 use crate::auth::login::{self, Logins};

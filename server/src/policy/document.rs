@@ -54,6 +54,9 @@ pub struct Environment {
     /// Seals and departs by itself once its gates pass.
     #[serde(default)]
     pub automatic: bool,
+    /// Seals the boarding train so many seconds after its first car boarded; 0 leaves it to people.
+    #[serde(default)]
+    pub cutoff_seconds: u32,
     /// Stages of the build that must have succeeded.
     #[serde(default)]
     pub required_stages: Vec<String>,
