@@ -8,7 +8,6 @@ use tokio::sync::watch;
 
 use super::Context;
 use crate::audit::{self, Entry};
-use crate::crypto::Cipher;
 
 /// A write transaction. Dropped without [`Tx::commit`], nothing of it happened.
 pub struct Tx {
@@ -49,11 +48,6 @@ impl Tx {
     /// A new id with this prefix.
     pub fn id(&self, prefix: &str) -> String {
         self.context.ids.next(prefix, self.now())
-    }
-
-    /// Seals a document for the database.
-    pub fn seal(&self, cipher: &Cipher, place: &str, plain: &str) -> String {
-        cipher.seal(&self.context.ids, place, plain)
     }
 
     /// Says who did what: written at commit.
