@@ -20,6 +20,7 @@ pub mod clock;
 pub mod config;
 pub mod crypto;
 pub mod db;
+pub mod deployment;
 pub mod error;
 pub mod image;
 pub mod policy;

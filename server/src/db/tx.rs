@@ -50,6 +50,11 @@ impl Tx {
         self.context.ids.next(prefix, self.now())
     }
 
+    /// Where random bytes come from.
+    pub fn ids(&self) -> &crate::clock::Ids {
+        &self.context.ids
+    }
+
     /// Says who did what: written at commit.
     pub fn audit(&mut self, entry: Entry) {
         self.audit.push(entry);
