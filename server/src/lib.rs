@@ -25,3 +25,4 @@ pub mod error;
 pub mod image;
 pub mod policy;
 pub mod service;
+pub mod sync;
