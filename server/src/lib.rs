@@ -16,13 +16,17 @@
 pub mod audit;
 pub mod auth;
 pub mod aws;
+pub mod build;
 pub mod clock;
 pub mod config;
 pub mod crypto;
 pub mod db;
 pub mod deployment;
 pub mod error;
+pub mod forge;
+pub mod git;
 pub mod image;
+pub mod inbox;
 pub mod policy;
 pub mod service;
 pub mod sync;
