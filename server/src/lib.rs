@@ -40,4 +40,5 @@ pub mod metric;
 pub mod policy;
 pub mod program;
 pub mod service;
+pub mod sync;
 pub mod train;
