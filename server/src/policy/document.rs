@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use app::account::Role;
+use app::account::{Grant, Role};
 use serde::{Deserialize, Serialize};
 
 /// A policy document that cannot be applied: where and what to do.
@@ -183,6 +183,23 @@ fn default_tag() -> Option<String> {
     Some("yardmaster:service".to_owned())
 }
 
+impl Approvals {
+    /// "a senior developer or an architect"
+    pub fn who(&self) -> String {
+        if self.roles.is_empty() {
+            return "anybody with the right to approve".to_owned();
+        }
+        self.roles
+            .iter()
+            .map(|role| match role.word().to_lowercase() {
+                word if word.starts_with(['a', 'e', 'i', 'o']) => format!("an {word}"),
+                word => format!("a {word}"),
+            })
+            .collect::<Vec<_>>()
+            .join(" or ")
+    }
+}
+
 impl Environment {
     /// The sources, parsed.
     pub fn parsed_sources(&self) -> impl Iterator<Item = Source<'_>> {
@@ -313,6 +330,25 @@ impl Policy {
             }
         }
         Ok(())
+    }
+
+    /// The roles that groups give.
+    pub fn grants(&self, groups: &[String]) -> Vec<Grant> {
+        let named = groups.iter().filter_map(|group| self.groups.get(group)).flatten();
+        let mut grants: Vec<Grant> = named
+            .map(|given| match given {
+                GroupRole::Everywhere(role) => Grant {
+                    role: *role,
+                    environment: None,
+                },
+                GroupRole::In { role, environment } => Grant {
+                    role: *role,
+                    environment: Some(environment.clone()),
+                },
+            })
+            .collect();
+        grants.dedup();
+        grants
     }
 
     /// An environment by name.

@@ -103,3 +103,13 @@ impl From<PolicyError> for app::error::ApiError {
         Self::Invalid(fault.to_string())
     }
 }
+
+/// The newest revision's text.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn export(db: &Db) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar("SELECT document FROM policy ORDER BY revision DESC LIMIT 1")
+        .fetch_optional(db.read())
+        .await
+}
