@@ -22,6 +22,7 @@ pub mod crypto;
 pub mod db;
 pub mod deployment;
 pub mod error;
+pub mod failpoint;
 pub mod image;
 pub mod policy;
 pub mod service;
