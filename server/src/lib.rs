@@ -24,6 +24,7 @@ pub mod db;
 pub mod deployment;
 pub mod environment;
 pub mod error;
+pub mod failpoint;
 pub mod gate;
 pub mod image;
 pub mod metric;
