@@ -30,6 +30,7 @@ pub mod demo;
 pub mod deployment;
 pub mod environment;
 pub mod error;
+pub mod failpoint;
 pub mod forge;
 pub mod gate;
 pub mod git;
