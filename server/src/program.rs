@@ -51,7 +51,7 @@ pub struct Program {
     logins: Arc<Logins>,
     inbox: Inbox,
     mirrors: Mirrors,
-    sync: Arc<Sync>,
+    sync: Sync,
     trains: Arc<Trains>,
     deployments: Arc<Deployments>,
 }
@@ -68,10 +68,11 @@ impl Program {
         let mirrors = Mirrors::new(db.clone(), config.data.join("mirrors"));
         let aws: Arc<dyn Aws> = Arc::new(AwsClients::new(&config));
         let replica = db.id("rep");
-        let inbox = Inbox::new(db.clone(), &config, mirrors.clone());
-        let sync = Arc::new(Sync::new(db.clone(), aws.clone(), cipher.clone()));
+        let inbox = Inbox::start(db.clone(), &config.sources);
+        let speed = config.aws.speed.unwrap_or(1);
+        let sync = Sync::at_speed(db.clone(), aws.clone(), cipher.clone(), speed);
         let trains = Arc::new(Trains::new(db.clone(), mirrors.clone(), cipher.clone()));
-        let deployments = Arc::new(Deployments::new(db.clone(), aws, cipher, replica));
+        let deployments = Arc::new(Deployments::new(db.clone(), aws, cipher, replica).with_speed(speed));
         let backend = Backend {
             account: Arc::new(Accounts { db: db.clone(), logins: logins.clone(), mirrors: mirrors.clone(), demo_forge }),
             audit: Arc::new(Audits::new(db.clone())),

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 use sim::world::History;
 
-use crate::config::Config;
+use crate::crypto::Cipher;
 use crate::db::Db;
 
 /// The demo's policy.
@@ -63,6 +63,6 @@ pub fn welcome(url: &str, forge: &str) -> String {
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn remember(db: &Db, config: &Config, history: &History, issuer: &str) -> Result<()> {
-    past::write(db, config, history, issuer).await
+pub async fn remember(db: &Db, cipher: &Cipher, history: &History, issuer: &str) -> Result<()> {
+    past::write(db, cipher, history, issuer).await
 }
