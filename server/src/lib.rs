@@ -16,6 +16,7 @@
 pub mod audit;
 pub mod auth;
 pub mod aws;
+pub mod board;
 pub mod build;
 pub mod clock;
 pub mod config;
@@ -23,6 +24,7 @@ pub mod crypto;
 pub mod db;
 pub mod deployment;
 pub mod error;
+pub mod failpoint;
 pub mod forge;
 pub mod git;
 pub mod image;
