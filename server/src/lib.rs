@@ -13,6 +13,7 @@
 //!                                         events(seq) ─► SSE {topic, id} ─► the page asks again
 //! ```
 
+pub mod account;
 pub mod audit;
 pub mod auth;
 pub mod aws;
@@ -23,6 +24,7 @@ pub mod db;
 pub mod deployment;
 pub mod error;
 pub mod failpoint;
+pub mod http;
 pub mod image;
 pub mod policy;
 pub mod service;

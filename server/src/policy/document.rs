@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use app::account::Role;
+use app::account::{Grant, Role};
 use serde::{Deserialize, Serialize};
 
 /// A policy document that cannot be applied: where and what to do.
@@ -310,6 +310,19 @@ impl Policy {
             }
         }
         Ok(())
+    }
+
+    /// The roles that groups give.
+    pub fn grants(&self, groups: &[String]) -> Vec<Grant> {
+        let named = groups.iter().filter_map(|group| self.groups.get(group)).flatten();
+        let mut grants: Vec<Grant> = named
+            .map(|given| match given {
+                GroupRole::Everywhere(role) => Grant { role: *role, environment: None },
+                GroupRole::In { role, environment } => Grant { role: *role, environment: Some(environment.clone()) },
+            })
+            .collect();
+        grants.dedup();
+        grants
     }
 
     /// An environment by name.
