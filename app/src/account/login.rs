@@ -52,7 +52,7 @@ fn ProviderLink(provider: LoginProvider, return_to: String) -> impl IntoView {
         .into_any(),
         Some(problem) => view! {
             <div class="act refused">
-                <a class="button wide" role="link" aria-disabled="true">
+                <a class="button wide" role="link" tabindex="0" aria-disabled="true">
                     {label}
                 </a>
                 <span class="why">{problem}</span>

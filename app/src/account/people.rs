@@ -7,7 +7,7 @@ use leptos::prelude::*;
 
 use super::{MapAuthor, People, UnmatchedAuthor, load_people};
 use crate::live::live;
-use crate::ui::{DataTable, EmptyState, PageHead, loaded};
+use crate::ui::{ActionNote, DataTable, EmptyState, PageHead, loaded};
 
 /// The people page.
 #[component]
@@ -20,8 +20,8 @@ pub fn PeoplePage() -> impl IntoView {
         <p class="dim">
             "Nobody may approve their own work. For that, every author of a commit has to be matched to somebody who can log in."
         </p>
-        <p role="alert" class="outcome bad">
-            {move || map.value().get().and_then(Result::err).map(|error| error.to_string())}
+        <p>
+            <ActionNote action=map />
         </p>
         {loaded(people, move |people| view! { <Unmatched people map /> })}
     }

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::{RevokeSession, SessionView, load_sessions};
 use crate::deployment::Choice;
 use crate::text::Tone;
-use crate::ui::{ActionButton, Badge, DataTable, PageHead, Time, loaded};
+use crate::ui::{ActionButton, ActionNote, Badge, DataTable, PageHead, Time, loaded};
 
 /// The sessions page.
 #[component]
@@ -17,6 +17,7 @@ pub fn SessionsPage() -> impl IntoView {
         <p class="dim">
             "Every browser you are logged in with. End one that you do not know, and log in anew if it was this one."
         </p>
+        <p><ActionNote action=revoke /></p>
         {loaded(
             sessions,
             move |sessions| {
@@ -65,7 +66,7 @@ fn SessionRow(session: SessionView, revoke: ServerAction<RevokeSession>) -> impl
             <td><Time at=created_at /></td>
             <td><Time at=seen_at /></td>
             <td><Time at=expires_at /></td>
-            <td><ActionButton action=revoke choice hidden=vec![("session", id)] /></td>
+            <td><ActionButton action=revoke choice hidden=vec![("session", id)] shared=true /></td>
         </tr>
     }
 }

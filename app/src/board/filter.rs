@@ -52,14 +52,22 @@ pub fn FilterBar(teams: Vec<String>, filter: BoardFilter) -> impl IntoView {
         <form class="filter" action="/" method="get">
             <label>
                 <span>"Team"</span>
-                <select name="team" on:change=move |event| choose("team", event_target_value(&event))>
+                <select
+                    name="team"
+                    prop:value=team.unwrap_or_default()
+                    on:change=move |event| choose("team", event_target_value(&event))
+                >
                     <option value="">"all"</option>
                     {teams}
                 </select>
             </label>
             <label>
                 <span>"State"</span>
-                <select name="state" on:change=move |event| choose_state("state", event_target_value(&event))>
+                <select
+                    name="state"
+                    prop:value=state.unwrap_or_default()
+                    on:change=move |event| choose_state("state", event_target_value(&event))
+                >
                     <option value="">"any"</option>
                     {states}
                 </select>

@@ -44,7 +44,13 @@ fn Matrix(board: Board, filter: BoardFilter) -> impl IntoView {
         _ => format!("{total} services"),
     };
     let empty = rows.is_empty();
+    // A tab in the background tells how much waits.
+    let title = match needs.len() {
+        0 => "Board · Yardmaster".to_owned(),
+        waiting => format!("({waiting}) Board · Yardmaster"),
+    };
     view! {
+        <Title text=title />
         <Needs needs now />
         <div class="bar">
             <FilterBar teams filter />
@@ -64,13 +70,33 @@ fn Matrix(board: Board, filter: BoardFilter) -> impl IntoView {
     }
 }
 
-/// The sources of the board and how fresh they are; trouble is shown, the rest folds away.
+/// The sources of the board and how fresh they are: each that is in trouble, and the oldest of the others.
 #[component]
 fn Scopes(scopes: Vec<ScopeFreshness>) -> impl IntoView {
-    scopes
+    let (bad, good): (Vec<_>, Vec<_>) = scopes
+        .into_iter()
+        .partition(|scope| scope.freshness.stale || scope.freshness.problem.is_some());
+    let names = good
+        .iter()
+        .map(|scope| scope.name.as_str())
+        .collect::<Vec<_>>()
+        .join("\n");
+    let oldest = good
+        .into_iter()
+        .map(|scope| scope.freshness)
+        .min_by_key(|freshness| freshness.as_of);
+    let bad = bad
         .into_iter()
         .map(|scope| view! { <FreshnessNote freshness=scope.freshness name=scope.name /> })
-        .collect_view()
+        .collect_view();
+    view! {
+        {oldest.map(|freshness| view! {
+            <span title=names>
+                <FreshnessNote freshness />
+            </span>
+        })}
+        {bad}
+    }
 }
 
 #[component]
@@ -79,6 +105,7 @@ fn Table(environments: Vec<BoardEnvironment>, rows: Vec<BoardRow>, now: Millis) 
         .iter()
         .map(|environment| environment.name.clone())
         .collect();
+    let class = format!("columns-{}", names.len());
     let heads = environments
         .into_iter()
         .map(|environment| view! { <Column environment /> })
@@ -89,7 +116,7 @@ fn Table(environments: Vec<BoardEnvironment>, rows: Vec<BoardRow>, now: Millis) 
         .collect_view();
     view! {
         <div class="scroll board" tabindex="0" role="region" aria-label="Services by environment">
-            <table>
+            <table class=class>
                 <thead>
                     <tr>
                         <th scope="col">"Service"</th>
@@ -130,7 +157,12 @@ fn Row<'a>(row: BoardRow, names: &'a [String], now: Millis) -> impl IntoView + u
         .map(|(cell, name)| match cell {
             Some(cell) => {
                 let href = format!("{path}?slot={}", encode(name));
-                view! { <td data-label=name.clone()><Cell cell now href /></td> }.into_any()
+                view! {
+                    <td class=line_class(name) data-label=name.clone()>
+                        <Cell cell now href />
+                    </td>
+                }
+                .into_any()
             }
             None => view! { <td class="none"><span class="unseen">"not there"</span></td> }.into_any(),
         })

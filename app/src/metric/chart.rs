@@ -52,23 +52,24 @@ fn bars(weeks: &[Week]) -> Vec<Bar> {
         .collect()
 }
 
-/// "16 Nov": weeks begin on a Monday in UTC, wherever the reader is.
-fn day(at: Millis) -> String {
+/// "16 Nov 2026": weeks begin on a Monday in UTC, wherever the reader is.
+fn date(at: Millis) -> String {
     chrono::DateTime::from_timestamp_millis(at)
-        .map(|at| at.format("%-d %b").to_string())
+        .map(|at| at.format("%-d %b %Y").to_string())
         .unwrap_or_default()
 }
 
 /// What one bar says.
 fn told(week: &Week) -> String {
-    let start = day(week.start);
+    let start = date(week.start);
     match (week.succeeded, week.failed) {
         (0, 0) => format!("Week of {start}: no deployment"),
         (succeeded, failed) => format!("Week of {start}: {succeeded} succeeded, {failed} failed"),
     }
 }
 
-/// The figure. `name` must be unique on the page: it makes the ids.
+/// The figure. `name` must be unique on the page: it makes the ids. Where there was no deployment there is nothing to
+/// draw, and the sentence stands alone.
 #[component]
 pub fn WeeklyBars(name: String, weeks: Vec<Week>, sentence: String) -> impl IntoView {
     let highest = weeks
@@ -76,70 +77,93 @@ pub fn WeeklyBars(name: String, weeks: Vec<Week>, sentence: String) -> impl Into
         .map(|week| week.succeeded + week.failed)
         .max()
         .unwrap_or(0);
-    let hatch = format!("hatch-{name}");
-    let hatched = format!("url(#{hatch})");
-    let label = format!("Deployments per week in {name}, at most {highest} in one week.");
-    let ends = weeks
-        .first()
-        .zip(weeks.last())
-        .map(|(first, last)| (day(first.start), day(last.start)));
-    let drawn: Vec<_> = bars(&weeks).into_iter().zip(weeks.iter().map(told)).collect();
-    view! {
-        <figure class="bars">
-            <figcaption>{sentence}</figcaption>
-            <p class="bars-scale" aria-hidden="true">{format!("{highest} a week")}</p>
-            <svg viewBox=format!("0 0 {WIDTH} {HEIGHT}") role="img" aria-label=label>
-                <defs>
-                    <pattern id=hatch width="4" height="4" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
-                        <rect class="bar-failed" width="4" height="4"></rect>
-                        <rect class="bar-hatch" width="1.2" height="4"></rect>
-                    </pattern>
-                </defs>
-                {drawn
-                    .into_iter()
-                    .map(|(bar, title)| {
-                        view! {
-                            <g>
-                                <title>{title}</title>
-                                <rect class="bar-space" x=bar.x y="0" width=bar.width height=HEIGHT></rect>
-                                <rect class="bar-succeeded" x=bar.x y=bar.succeeded.0 width=bar.width height=bar.succeeded.1></rect>
-                                <rect fill=hatched.clone() x=bar.x y=bar.failed.0 width=bar.width height=bar.failed.1></rect>
-                            </g>
-                        }
-                    })
-                    .collect_view()}
-            </svg>
+    let some = (highest > 0).then(|| {
+        let label = format!("Deployments per week in {name}, at most {highest} in one week");
+        let ends = weeks.first().zip(weeks.last()).map(|(first, last)| (date(first.start), date(last.start)));
+        view! {
+            <p class="bars-scale" aria-hidden="true">
+                <span>{format!("{highest} a week")}</span>
+                <span class="bars-key"><i class="key-succeeded"></i>"succeeded" <i class="key-failed"></i>"failed"</span>
+            </p>
+            {picture(&name, label.clone(), &weeks)}
             <p class="bars-ends" aria-hidden="true">
-                {ends.map(|(first, last)| view! { <span>{first}</span><span>{last}</span> })}
+                {ends.map(|(first, last)| view! { <span>{first}</span> <span>{last}</span> })}
             </p>
             <details class="bars-data">
                 <summary>"Numbers per week"</summary>
-                <DataTable caption=format!("Deployments per week in {name}")>
-                        <thead>
-                            <tr>
-                                <th scope="col">"Week of"</th>
-                                <th scope="col" class="num">"Succeeded"</th>
-                                <th scope="col" class="num">"Failed"</th>
-                            </tr>
-                        </thead>
-                        <tbody>
-                            {weeks
-                                .into_iter()
-                                .rev()
-                                .map(|week| {
-                                    view! {
-                                        <tr>
-                                            <th scope="row">{day(week.start)}</th>
-                                            <td class="num">{week.succeeded}</td>
-                                            <td class="num">{week.failed}</td>
-                                        </tr>
-                                    }
-                                })
-                                .collect_view()}
-                        </tbody>
-                </DataTable>
+                {numbers(label, weeks)}
             </details>
+        }
+    });
+    view! {
+        <figure class="bars">
+            <figcaption>{sentence}</figcaption>
+            {some}
         </figure>
+    }
+}
+
+fn picture(name: &str, label: String, weeks: &[Week]) -> impl IntoView + use<> {
+    let hatch = format!("hatch-{name}");
+    let hatched = format!("url(#{hatch})");
+    let drawn = bars(weeks)
+        .into_iter()
+        .zip(weeks.iter().map(told))
+        .map(|(bar, title)| {
+            let Bar {
+                x,
+                width,
+                succeeded,
+                failed,
+            } = bar;
+            view! {
+                <g>
+                    <title>{title}</title>
+                    <rect class="bar-space" x=x y="0" width=width height=HEIGHT></rect>
+                    <rect class="bar-succeeded" x=x y=succeeded.0 width=width height=succeeded.1></rect>
+                    <rect fill=hatched.clone() x=x y=failed.0 width=width height=failed.1></rect>
+                </g>
+            }
+        })
+        .collect_view();
+    view! {
+        <svg viewBox=format!("0 0 {WIDTH} {HEIGHT}") role="img" aria-label=label>
+            <defs>
+                <pattern id=hatch width="4" height="4" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+                    <rect class="bar-failed" width="4" height="4"></rect>
+                    <rect class="bar-hatch" width="1.2" height="4"></rect>
+                </pattern>
+            </defs>
+            {drawn}
+        </svg>
+    }
+}
+
+fn numbers(caption: String, weeks: Vec<Week>) -> impl IntoView {
+    let rows = weeks
+        .into_iter()
+        .rev()
+        .map(|week| {
+            view! {
+                <tr>
+                    <th scope="row">{date(week.start)}</th>
+                    <td class="num">{week.succeeded}</td>
+                    <td class="num">{week.failed}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <DataTable caption>
+            <thead>
+                <tr>
+                    <th scope="col">"Week of"</th>
+                    <th scope="col" class="num">"Succeeded"</th>
+                    <th scope="col" class="num">"Failed"</th>
+                </tr>
+            </thead>
+            <tbody>{rows}</tbody>
+        </DataTable>
     }
 }
 

@@ -68,6 +68,7 @@ pub fn Slot(service: String, view: SlotView, now: Millis) -> impl IntoView {
     let class = format!("slot {}", line_class(&environment));
     view! {
         <div class=class>
+            <div class="panels">
             <Section title="Now">
                 <p class="states">
                     {badge(state)} {badge(health)}
@@ -127,6 +128,7 @@ pub fn Slot(service: String, view: SlotView, now: Millis) -> impl IntoView {
                     None => Either::Right(view! { <p class="dim">"No train would change it."</p> }),
                 }}
             </Section>
+            </div>
             <Section title="Recent">
                 <Recent recent environment=environment.clone() now />
             </Section>

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 
 use super::{MapService, Unmapped, UnmappedService, load_unmapped};
 use crate::live::live;
-use crate::ui::{EmptyState, Field, FreshnessNote, PageHead, loaded};
+use crate::ui::{ActionNote, EmptyState, Field, FreshnessNote, PageHead, loaded};
 
 /// The unmapped page.
 #[component]
@@ -20,8 +20,8 @@ pub fn UnmappedPage() -> impl IntoView {
         <p class="dim">
             "These ECS services run in accounts that Yardmaster reads, but nothing says which service they are. They are never deployed to."
         </p>
-        <p role="alert" class="outcome bad">
-            {move || map.value().get().and_then(Result::err).map(|error| error.to_string())}
+        <p>
+            <ActionNote action=map />
         </p>
         {loaded(unmapped, move |unmapped| view! { <List unmapped map /> })}
     }

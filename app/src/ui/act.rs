@@ -24,6 +24,9 @@ pub fn ActionButton<F, P>(
     /// The one thing the page wants done.
     #[prop(optional)]
     primary: bool,
+    /// Several buttons share the action: what came of it is said once, by an [`ActionNote`] of the page.
+    #[prop(optional)]
+    shared: bool,
 ) -> impl IntoView
 where
     F: ServerFn<Protocol = Http<PostUrl, P>, Error = ApiError>
@@ -46,7 +49,7 @@ where
                 <button type="submit" class=class disabled=action.pending()>
                     {label}
                 </button>
-                {outcome(action)}
+                {(!shared).then(|| view! { <ActionNote action /> })}
             </ActionForm>
         }),
     }
@@ -98,7 +101,7 @@ where
                     <button type="submit" class=class disabled=action.pending()>
                         {label}
                     </button>
-                    {outcome(action)}
+                    <ActionNote action />
                 </ActionForm>
             </details>
         }),
@@ -142,8 +145,9 @@ fn inputs(hidden: Vec<(&'static str, String)>) -> impl IntoView {
         .collect_view()
 }
 
-/// Under way, done, or what went wrong.
-fn outcome<F>(action: ServerAction<F>) -> impl IntoView
+/// What came of the last try: under way, done, or what went wrong.
+#[component]
+pub fn ActionNote<F>(action: ServerAction<F>) -> impl IntoView
 where
     F: ServerFn<Error = ApiError> + Clone + Send + Sync + 'static,
     F::Output: Clone + Send + Sync + 'static,

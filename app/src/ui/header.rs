@@ -6,7 +6,7 @@ use leptos_router::hooks::use_location;
 use wasm_bindgen::JsCast;
 
 use super::query::encode;
-use super::theme::ThemeToggle;
+use super::theme::ThemeMenu;
 use super::time::keep_times;
 use crate::account::{HeaderView, Me, load_header};
 use crate::live;
@@ -17,8 +17,8 @@ pub fn Header() -> impl IntoView {
     let tick = live::live(&["train", "sync"]);
     let header = Resource::new(move || tick.get(), |_| load_header());
     keep_times();
-    close_menus();
-    slash_searches();
+    menus_close();
+    keys_work();
     view! {
         <Transition>
             {move || Suspend::new(async move {
@@ -58,10 +58,10 @@ fn Known(header: HeaderView) -> impl IntoView {
     let waiting = me.waiting;
     view! {
         {me.demo_forge.clone().map(|href| view! {
-            <p class="demo">
+            <aside class="demo" aria-label="Demo world">
                 "Demo world – nothing here is real. "
                 <a href=href rel="external" target="_blank">"Push a commit"</a>
-            </p>
+            </aside>
         })}
         <header class="top">
             <a class="brand" href="/"><Brand /></a>
@@ -85,6 +85,7 @@ fn Known(header: HeaderView) -> impl IntoView {
             </nav>
             <span class="cut" role="status">{move || cut.get().then_some("Reconnecting…")}</span>
             <SearchBox />
+            <ThemeMenu />
             <MeMenu me />
         </header>
     }
@@ -95,6 +96,8 @@ fn Unknown() -> impl IntoView {
     view! {
         <header class="top">
             <a class="brand" href="/"><Brand /></a>
+            <span class="cut"></span>
+            <ThemeMenu />
         </header>
     }
 }
@@ -103,7 +106,7 @@ fn Unknown() -> impl IntoView {
 fn Brand() -> impl IntoView {
     view! {
         <svg aria-hidden="true" width="20" height="20"><use href="/icons.svg#brand"></use></svg>
-        "Yardmaster"
+        <span class="word">"Yardmaster"</span>
     }
 }
 
@@ -158,7 +161,6 @@ fn MeMenu(me: Me) -> impl IntoView {
                 <a href="/sessions">"Your sessions"</a>
                 <a href="/people">"People"</a>
                 <a href="/deliveries">"Webhook deliveries"</a>
-                <ThemeToggle />
                 <form method="post" action="/auth/logout">
                     <button type="submit">"Log out"</button>
                 </form>
@@ -167,38 +169,54 @@ fn MeMenu(me: Me) -> impl IntoView {
     }
 }
 
-/// Menus are plain `<details>`; with scripts they close when the page changes.
-fn close_menus() {
+/// Menus are plain `<details>`; with scripts they close when the page changes, at Escape, and at a click elsewhere.
+fn menus_close() {
     let path = use_location().pathname;
     Effect::new(move || {
         path.track();
-        while let Ok(Some(menu)) = document().query_selector("details.menu[open]") {
-            if menu.remove_attribute("open").is_err() {
-                break;
+        close_menus();
+    });
+    Effect::new(|| {
+        let clicks = window_event_listener(leptos::ev::click, |event| {
+            let menu = target_of(&event).and_then(|target| target.closest("details.menu").ok().flatten());
+            if menu.is_none() {
+                close_menus();
             }
-        }
+        });
+        on_cleanup(move || clicks.remove());
     });
 }
 
-/// `/` puts the cursor into the search box, unless somebody is writing.
-fn slash_searches() {
+fn close_menus() {
+    while let Ok(Some(menu)) = document().query_selector("details.menu[open]") {
+        if menu.remove_attribute("open").is_err() {
+            break;
+        }
+    }
+}
+
+/// `/` puts the cursor into the search box, unless somebody is writing. Escape closes menus.
+fn keys_work() {
     Effect::new(|| {
-        let handle = window_event_listener(leptos::ev::keydown, |event| {
-            let target = event
-                .target()
-                .and_then(|target| target.dyn_into::<web_sys::Element>().ok());
-            let writing = target
+        let keys = window_event_listener(leptos::ev::keydown, |event| {
+            let writing = target_of(&event)
                 .is_some_and(|target| matches!(target.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"));
-            if event.key() != "/" || writing || event.ctrl_key() || event.meta_key() || event.alt_key() {
-                return;
-            }
-            let search = document().get_element_by_id("search");
-            if let Some(search) = search.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok())
-                && search.focus().is_ok()
-            {
-                event.prevent_default();
+            match event.key().as_str() {
+                "Escape" => close_menus(),
+                "/" if !writing && !event.ctrl_key() && !event.meta_key() && !event.alt_key() => {
+                    let search = document().get_element_by_id("search");
+                    let search = search.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok());
+                    if search.is_some_and(|search| search.focus().is_ok()) {
+                        event.prevent_default();
+                    }
+                }
+                _ => {}
             }
         });
-        on_cleanup(move || handle.remove());
+        on_cleanup(move || keys.remove());
     });
+}
+
+fn target_of(event: &web_sys::Event) -> Option<web_sys::Element> {
+    event.target().and_then(|target| target.dyn_into().ok())
 }

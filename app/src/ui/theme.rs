@@ -36,28 +36,42 @@ impl Theme {
     }
 }
 
-/// Three buttons in the person's menu. A plain form to `/theme`; with scripts it needs no round trip.
+/// A menu of three buttons. A plain form to `/theme`; with scripts it needs no round trip.
 #[component]
-pub fn ThemeToggle() -> impl IntoView {
+pub fn ThemeMenu() -> impl IntoView {
     let location = use_location();
     let here = move || format!("{}{}", location.pathname.get(), with_mark(&location.search.get()));
     let button = |theme: Theme, word: &'static str| {
         view! {
-            <button type="submit" name="theme" value=theme.as_str() on:click=move |event| {
-                if apply(theme) { event.prevent_default(); }
-            }>
+            <button
+                type="submit"
+                name="theme"
+                value=theme.as_str()
+                on:click=move |event| {
+                    if apply(theme) {
+                        event.prevent_default();
+                    }
+                }
+            >
                 {word}
             </button>
         }
     };
     view! {
-        <form class="theme" method="post" action="/theme">
-            <input type="hidden" name="return_to" value=here />
-            <span>"Theme"</span>
-            {button(Theme::System, "System")}
-            {button(Theme::Light, "Light")}
-            {button(Theme::Dark, "Dark")}
-        </form>
+        <details class="menu theme" name="top">
+            <summary>
+                <svg aria-hidden="true" width="16" height="16">
+                    <use href="/icons.svg#theme"></use>
+                </svg>
+                <span class="unseen">"Theme"</span>
+            </summary>
+            <form method="post" action="/theme">
+                <input type="hidden" name="return_to" value=here />
+                {button(Theme::System, "As the system")}
+                {button(Theme::Light, "Light")}
+                {button(Theme::Dark, "Dark")}
+            </form>
+        </details>
     }
 }
 

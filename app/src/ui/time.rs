@@ -47,19 +47,40 @@ pub fn Time(at: Millis) -> impl IntoView {
     view! { <time datetime=machine_text(at) title=utc_text(at)>{text}</time> }
 }
 
-/// How long ago, measured at the data's `now`; kept current by [`keep_times`] without any state here.
+/// How long ago, measured at the data's `now`. Lean, since a board has a thousand: [`keep_times`] keeps it current
+/// and says the whole instant when pointed at, without any state here.
 #[component]
 pub fn Ago(at: Millis, now: Millis) -> impl IntoView {
-    view! { <time datetime=machine_text(at) title=utc_text(at) data-ago>{duration_text(now - at)}</time> }
+    view! { <time datetime=machine_text(at) data-ago>{duration_text(now - at)}</time> }
 }
 
-/// Every half minute, writes the ages on the page anew. Called once, by the header.
+/// Every half minute, writes the ages on the page anew; titles them when they are pointed at. Called once, by the
+/// header.
 pub fn keep_times() {
     Effect::new(|| {
-        drop(set_interval_with_handle(
-            refresh_ages,
-            std::time::Duration::from_secs(30),
-        ));
+        let ticks = set_interval_with_handle(refresh_ages, std::time::Duration::from_secs(30));
+        let pointing = window_event_listener(leptos::ev::mouseover, |event| {
+            let target = event
+                .target()
+                .and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+            let Some(age) = target.filter(|target| target.has_attribute("data-ago")) else {
+                return;
+            };
+            let at = js_sys::Date::parse(&age.get_attribute("datetime").unwrap_or_default());
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "milliseconds since 1970 are far below 2^53"
+            )]
+            let title = local_text(at as Millis);
+            // A title that cannot be set is only missing.
+            drop(age.set_attribute("title", &title));
+        });
+        on_cleanup(move || {
+            pointing.remove();
+            if let Ok(ticks) = ticks {
+                ticks.clear();
+            }
+        });
     });
 }
 

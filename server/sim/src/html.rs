@@ -53,7 +53,7 @@ p{margin:.25rem 0 1rem}.dim{color:var(--dim)}
 a{color:var(--accent)}
 .card{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:1.25rem}
 .people{list-style:none;margin:1rem 0;padding:0;display:grid;gap:.6rem;grid-template-columns:repeat(auto-fill,minmax(16rem,1fr))}
-.people button{width:100%;text-align:left;background:var(--card);color:inherit;border:1px solid var(--line)}
+.people button{width:100%;height:100%;text-align:left;background:var(--card);color:inherit;border:1px solid var(--line)}
 .people strong,.people span{display:block}.people span{color:var(--dim);font-size:.9rem;font-weight:400}
 button{font:inherit;font-weight:600;cursor:pointer;border-radius:.5rem;border:1px solid transparent;padding:.6rem 1rem;
 background:var(--accent);color:var(--accent-ink)}
@@ -62,8 +62,10 @@ button:hover{border-color:var(--accent)}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 .fields{display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));align-items:end;margin-bottom:1rem}
 label{display:grid;gap:.25rem;font-weight:600}
-select,input{font:inherit;color:inherit;background:var(--card);border:1px solid var(--line);border-radius:.4rem;padding:.5rem;width:100%}
-.scroll{overflow-x:auto}
+select,input{font:inherit;color:inherit;background:var(--card);border:1px solid var(--line);border-radius:.4rem;padding:.5rem;width:100%;
+height:2.75rem;font-weight:400}
+::placeholder{color:var(--dim);opacity:1}
+.scroll{overflow-x:auto}nav{display:flex;gap:1rem;flex-wrap:wrap;margin:.25rem 0 1rem}
 table{border-collapse:collapse;width:100%;font-size:.95rem}
 th,td{text-align:left;padding:.45rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--dim);font-weight:600}

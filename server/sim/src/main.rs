@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -60,6 +61,9 @@ struct Serve {
     /// Yardmaster's secret at the identity provider.
     #[arg(long, env = "SIM_CLIENT_SECRET")]
     client_secret: Option<String>,
+    /// A path at Yardmaster to which logins may return, beside the usual ones.
+    #[arg(long)]
+    callback_path: Vec<String>,
 }
 
 fn anywhere() -> SocketAddr {
@@ -67,37 +71,50 @@ fn anywhere() -> SocketAddr {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_max_level(tracing::Level::INFO)
         .init();
-    let Command::Serve(serve) = Arguments::parse().command;
+    let Command::Serve(arguments) = Arguments::parse().command;
+    match serve(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line for a person; a backtrace would bury it.
+            eprintln!("sim: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(arguments: Serve) -> Result<()> {
     // Before the line that says we are up, so that nobody can be too early.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut options = WorldOptions {
-        speed: serve.speed,
-        seed: serve.seed,
-        driven: serve.driven,
-        autoplay: serve.autoplay,
-        aws_address: serve.addr_aws,
-        identity_address: serve.addr_identity,
-        forge_address: serve.addr_forge,
-        ledger: serve.ledger,
-        ..WorldOptions::new(serve.data, &serve.yardmaster_url)
+        speed: arguments.speed,
+        seed: arguments.seed,
+        driven: arguments.driven,
+        autoplay: arguments.autoplay,
+        aws_address: arguments.addr_aws,
+        identity_address: arguments.addr_identity,
+        forge_address: arguments.addr_forge,
+        ledger: arguments.ledger,
+        ..WorldOptions::new(arguments.data, &arguments.yardmaster_url)
     };
-    if let Some(secret) = serve.webhook_secret {
+    if let Some(secret) = arguments.webhook_secret {
         options.webhook_secret = secret;
     }
-    if let Some(secret) = serve.client_secret {
+    if let Some(secret) = arguments.client_secret {
         options.client_secret = secret;
     }
-    let world = World::start(options).await?;
-    let urls = json!({ "aws": world.aws_url, "issuer": world.issuer_url, "forge": world.forge_url });
-    #[expect(clippy::print_stdout, reason = "the one line that a caller reads")]
-    {
-        println!("{urls}");
+    for path in arguments.callback_path {
+        options.callback_paths.push(path);
     }
+    let world = World::start(options).await?;
+    println!(
+        "{}",
+        json!({ "aws": world.aws_url, "issuer": world.issuer_url, "forge": world.forge_url })
+    );
     tokio::select! {
         _ = terminate.recv() => {}
         stopped = tokio::signal::ctrl_c() => stopped?,

@@ -30,9 +30,14 @@ pub struct Accounts {
 #[async_trait]
 impl AccountPort for Accounts {
     async fn me(&self, actor: &Actor) -> Result<Me, ApiError> {
-        let email: Option<Option<String>> =
-            sqlx::query_scalar("SELECT email FROM person WHERE id = $1").bind(&actor.id).fetch_optional(self.db.read()).await.or_internal()?;
-        let waiting = crate::approval::waiting_for(&self.db, &self.mirrors, actor).await.or_internal()?;
+        let email: Option<Option<String>> = sqlx::query_scalar("SELECT email FROM person WHERE id = $1")
+            .bind(&actor.id)
+            .fetch_optional(self.db.read())
+            .await
+            .or_internal()?;
+        let waiting = crate::approval::waiting_for(&self.db, &self.mirrors, actor)
+            .await
+            .or_internal()?;
         Ok(Me {
             actor: actor.clone(),
             email: email.flatten(),
@@ -88,20 +93,34 @@ impl AccountPort for Accounts {
 
     async fn people(&self, actor: &Actor) -> Result<People, ApiError> {
         require_view(actor)?;
-        let known = sqlx::query_as("SELECT id, name FROM person ORDER BY name, id").fetch_all(self.db.read()).await.or_internal()?;
-        let unmatched: Vec<UnmatchedAuthor> = crate::approval::unmatched_authors(&self.db, &self.mirrors).await.or_internal()?;
-        Ok(People { unmatched, known, may_map: may(actor, Permission::Configure, Place::Anywhere) })
+        let known = sqlx::query_as("SELECT id, name FROM person ORDER BY name, id")
+            .fetch_all(self.db.read())
+            .await
+            .or_internal()?;
+        let unmatched: Vec<UnmatchedAuthor> = crate::approval::unmatched_authors(&self.db, &self.mirrors)
+            .await
+            .or_internal()?;
+        Ok(People {
+            unmatched,
+            known,
+            may_map: may(actor, Permission::Configure, Place::Anywhere),
+        })
     }
 
     async fn map_author(&self, actor: &Actor, identity: &str, user: &str) -> Result<(), ApiError> {
         require(actor, Permission::Configure, Place::Anywhere)?;
         let identity = identity.trim().to_lowercase();
         if !(identity.starts_with("email:") || identity.starts_with("github:")) {
-            return Err(ApiError::Invalid("An identity begins with `email:` or `github:`.".to_owned()));
+            return Err(ApiError::Invalid(
+                "An identity begins with `email:` or `github:`.".to_owned(),
+            ));
         }
         let mut tx = self.db.begin().await.or_internal()?;
-        let name: Option<String> =
-            sqlx::query_scalar("SELECT name FROM person WHERE id = $1").bind(user).fetch_optional(tx.connection()).await.or_internal()?;
+        let name: Option<String> = sqlx::query_scalar("SELECT name FROM person WHERE id = $1")
+            .bind(user)
+            .fetch_optional(tx.connection())
+            .await
+            .or_internal()?;
         let name = name.ok_or_else(|| ApiError::NotFound("That person".to_owned()))?;
         let now = tx.now();
         sqlx::query(
@@ -131,7 +150,11 @@ fn rights(actor: &Actor) -> Vec<String> {
             Some(environment) => format!("{} in {environment}", grant.role.word()),
         })
         .collect();
-    let can: Vec<&str> = Permission::ALL.iter().filter(|right| may_somewhere(actor, **right)).map(|right| right.word()).collect();
+    let can: Vec<&str> = Permission::ALL
+        .iter()
+        .filter(|right| may_somewhere(actor, **right))
+        .map(|right| right.word())
+        .collect();
     if !can.is_empty() {
         lines.push(format!("May {}", can.join(", ")));
     }

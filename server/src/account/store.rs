@@ -65,17 +65,27 @@ pub async fn log_in(db: &Db, identity: &Identity, browser: &str) -> anyhow::Resu
     .bind(now)
     .execute(tx.connection())
     .await?;
-    let (person, epoch): (String, i64) = sqlx::query_as("SELECT id, session_epoch FROM person WHERE issuer = $1 AND subject = $2")
-        .bind(&identity.issuer)
-        .bind(&identity.subject)
-        .fetch_one(tx.connection())
-        .await?;
-    let actor = Actor { id: person.clone(), name: identity.name.clone(), grants: Vec::new(), session: None };
+    let (person, epoch): (String, i64) =
+        sqlx::query_as("SELECT id, session_epoch FROM person WHERE issuer = $1 AND subject = $2")
+            .bind(&identity.issuer)
+            .bind(&identity.subject)
+            .fetch_one(tx.connection())
+            .await?;
+    let actor = Actor {
+        id: person.clone(),
+        name: identity.name.clone(),
+        grants: Vec::new(),
+        session: None,
+    };
     tx.audit(Entry::new(&actor, "account.log-in", &person, &identity.name).with("issuer", &identity.issuer));
     // Somebody new may be the author a train waits for.
     tx.changes_verdicts();
     tx.commit().await?;
-    Ok(LoggedIn { person, epoch, browser: browser.chars().take(200).collect() })
+    Ok(LoggedIn {
+        person,
+        epoch,
+        browser: browser.chars().take(200).collect(),
+    })
 }
 
 /// The actor behind a session; `None` where the session was ended by its epoch or the person is gone.
@@ -89,9 +99,16 @@ pub async fn actor_of(db: &Db, login: &LoggedIn, session: Option<String>) -> any
     .bind(&login.person)
     .fetch_optional(db.read())
     .await?;
-    let Some(person) = row.filter(|person| person.session_epoch == login.epoch) else { return Ok(None) };
+    let Some(person) = row.filter(|person| person.session_epoch == login.epoch) else {
+        return Ok(None);
+    };
     let grants = grants(db, &person).await?;
-    Ok(Some(Actor { id: person.id, name: person.name, grants, session }))
+    Ok(Some(Actor {
+        id: person.id,
+        name: person.name,
+        grants,
+        session,
+    }))
 }
 
 #[derive(sqlx::FromRow)]
@@ -106,16 +123,24 @@ struct PersonRow {
 
 async fn grants(db: &Db, person: &PersonRow) -> anyhow::Result<Vec<Grant>> {
     let groups: Vec<String> = serde_json::from_str(&person.groups_json)?;
-    let mut grants = policy::current(db).await?.map(|revision| revision.policy.grants(&groups)).unwrap_or_default();
+    let mut grants = policy::current(db)
+        .await?
+        .map(|revision| revision.policy.grants(&groups))
+        .unwrap_or_default();
     let verified = person.email.as_deref().filter(|_| person.email_verified == 1);
-    let by_hand: Vec<(String, Option<String>)> =
-        sqlx::query_as("SELECT role, environment FROM person_grant WHERE who = $1 OR who = $2 ORDER BY granted_at")
-            .bind(&person.id)
-            .bind(verified)
-            .fetch_all(db.read())
-            .await?;
+    let by_hand: Vec<(String, Option<String>)> = sqlx::query_as(
+        "SELECT role, environment FROM person_grant WHERE who = $1 OR who = $2 ORDER BY granted_at",
+    )
+    .bind(&person.id)
+    .bind(verified)
+    .fetch_all(db.read())
+    .await?;
     for (role, environment) in by_hand {
-        let role = role.parse::<Role>().map_err(|what| crate::db::Inconsistent { table: "person_grant", id: person.id.clone(), what })?;
+        let role = role.parse::<Role>().map_err(|what| crate::db::Inconsistent {
+            table: "person_grant",
+            id: person.id.clone(),
+            what,
+        })?;
         let grant = Grant { role, environment };
         if !grants.contains(&grant) {
             grants.push(grant);
@@ -128,7 +153,13 @@ async fn grants(db: &Db, person: &PersonRow) -> anyhow::Result<Vec<Grant>> {
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn grant(db: &Db, actor: &Actor, who: &str, role: Role, environment: Option<&str>) -> anyhow::Result<()> {
+pub async fn grant(
+    db: &Db,
+    actor: &Actor,
+    who: &str,
+    role: Role,
+    environment: Option<&str>,
+) -> anyhow::Result<()> {
     let mut tx = db.begin().await?;
     let (id, now) = (tx.id("grt"), tx.now());
     sqlx::query("INSERT INTO person_grant (id, who, role, environment, granted_by, granted_at) VALUES ($1, $2, $3, $4, $5, $6)")
@@ -140,7 +171,11 @@ pub async fn grant(db: &Db, actor: &Actor, who: &str, role: Role, environment: O
         .bind(now)
         .execute(tx.connection())
         .await?;
-    tx.audit(Entry::new(actor, "account.grant", who, who).with("role", role.word()).with("environment", environment.unwrap_or("everywhere")));
+    tx.audit(
+        Entry::new(actor, "account.grant", who, who)
+            .with("role", role.word())
+            .with("environment", environment.unwrap_or("everywhere")),
+    );
     tx.changes_verdicts();
     tx.commit().await?;
     Ok(())
@@ -151,10 +186,17 @@ pub async fn grant(db: &Db, actor: &Actor, who: &str, role: Role, environment: O
 /// # Errors
 /// The database does not answer.
 pub async fn people_with_rights(db: &Db) -> anyhow::Result<Vec<(Actor, Millis)>> {
-    let rows: Vec<(String, i64, Millis)> = sqlx::query_as("SELECT id, session_epoch, seen_at FROM person ORDER BY name, id").fetch_all(db.read()).await?;
+    let rows: Vec<(String, i64, Millis)> =
+        sqlx::query_as("SELECT id, session_epoch, seen_at FROM person ORDER BY name, id")
+            .fetch_all(db.read())
+            .await?;
     let mut people = Vec::with_capacity(rows.len());
     for (person, epoch, seen_at) in rows {
-        let login = LoggedIn { person, epoch, browser: String::new() };
+        let login = LoggedIn {
+            person,
+            epoch,
+            browser: String::new(),
+        };
         if let Some(actor) = actor_of(db, &login, None).await? {
             people.push((actor, seen_at));
         }

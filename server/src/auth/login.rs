@@ -30,8 +30,15 @@ impl Logins {
     /// # Errors
     /// An address cannot be made.
     pub fn new(config: &Config, clock: &SharedClock) -> anyhow::Result<Arc<Self>> {
-        let provider = |login: &crate::config::Login| Provider::new(login.clone(), &config.public_url, clock.clone());
-        Ok(Arc::new(Self(config.logins.iter().map(provider).collect::<anyhow::Result<_>>()?)))
+        let provider =
+            |login: &crate::config::Login| Provider::new(login.clone(), &config.public_url, clock.clone());
+        Ok(Arc::new(Self(
+            config
+                .logins
+                .iter()
+                .map(provider)
+                .collect::<anyhow::Result<_>>()?,
+        )))
     }
 
     fn find(&self, name: &str) -> Option<&Provider> {
@@ -48,7 +55,11 @@ impl Logins {
             }
             offered.push(app::account::LoginProvider {
                 name: provider.config.name.clone(),
-                label: provider.config.label.clone().unwrap_or_else(|| provider.config.name.clone()),
+                label: provider
+                    .config
+                    .label
+                    .clone()
+                    .unwrap_or_else(|| provider.config.name.clone()),
                 problem: problem.map(|_| "It does not answer now. The log says more.".to_owned()),
             });
         }
@@ -64,8 +75,15 @@ pub struct Wish {
 }
 
 /// Sends the browser to the provider.
-pub async fn start(State(edge): State<Edge>, Path(name): Path<String>, Query(wish): Query<Wish>, session: Session) -> Response {
-    let Some(provider) = edge.logins.find(&name) else { return (StatusCode::NOT_FOUND, "There is no such way to log in.").into_response() };
+pub async fn start(
+    State(edge): State<Edge>,
+    Path(name): Path<String>,
+    Query(wish): Query<Wish>,
+    session: Session,
+) -> Response {
+    let Some(provider) = edge.logins.find(&name) else {
+        return (StatusCode::NOT_FOUND, "There is no such way to log in.").into_response();
+    };
     match provider.start(safe_path(&wish.return_to)).await {
         Ok((url, attempt)) => match session.insert(ATTEMPT_KEY, attempt).await {
             Ok(()) => found(&url),
@@ -86,7 +104,13 @@ pub struct Answer {
 }
 
 /// Checks the provider's answer and logs the person in.
-pub async fn callback(State(edge): State<Edge>, Path(name): Path<String>, Query(answer): Query<Answer>, headers: HeaderMap, session: Session) -> Response {
+pub async fn callback(
+    State(edge): State<Edge>,
+    Path(name): Path<String>,
+    Query(answer): Query<Answer>,
+    headers: HeaderMap,
+    session: Session,
+) -> Response {
     // Used up whatever comes of it: an attempt is good for one answer.
     let attempt = match session.remove::<Attempt>(ATTEMPT_KEY).await {
         Ok(attempt) => attempt,
@@ -97,7 +121,10 @@ pub async fn callback(State(edge): State<Edge>, Path(name): Path<String>, Query(
     }
     match identify(&edge, &name, &answer, attempt.as_ref()).await {
         Ok(identity) => {
-            let browser = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("unknown");
+            let browser = headers
+                .get(header::USER_AGENT)
+                .and_then(|agent| agent.to_str().ok())
+                .unwrap_or("unknown");
             let login = account::log_in(&edge.db, &identity, browser).await;
             let kept = match login {
                 Ok(login) => async {
@@ -111,7 +138,9 @@ pub async fn callback(State(edge): State<Edge>, Path(name): Path<String>, Query(
                 Err(cause) => Err(cause),
             };
             match kept {
-                Ok(()) => see_other(&attempt.map_or_else(|| "/".to_owned(), |attempt| safe_path(&attempt.return_to))),
+                Ok(()) => see_other(
+                    &attempt.map_or_else(|| "/".to_owned(), |attempt| safe_path(&attempt.return_to)),
+                ),
                 Err(cause) => unavailable(&format!("{cause:#}")),
             }
         }
@@ -119,10 +148,19 @@ pub async fn callback(State(edge): State<Edge>, Path(name): Path<String>, Query(
     }
 }
 
-async fn identify(edge: &Edge, name: &str, answer: &Answer, attempt: Option<&Attempt>) -> Result<account::Identity, LoginError> {
+async fn identify(
+    edge: &Edge,
+    name: &str,
+    answer: &Answer,
+    attempt: Option<&Attempt>,
+) -> Result<account::Identity, LoginError> {
     let refused = |text: &str| LoginError::Refused(text.to_owned());
-    let provider = edge.logins.find(name).ok_or_else(|| refused("no such provider"))?;
-    let attempt = attempt.ok_or_else(|| refused("this browser began no log-in, or has finished it already"))?;
+    let provider = edge
+        .logins
+        .find(name)
+        .ok_or_else(|| refused("no such provider"))?;
+    let attempt =
+        attempt.ok_or_else(|| refused("this browser began no log-in, or has finished it already"))?;
     if attempt.provider != name {
         return Err(refused("the log-in was begun with another provider"));
     }
@@ -130,13 +168,22 @@ async fn identify(edge: &Edge, name: &str, answer: &Answer, attempt: Option<&Att
         return Err(refused("the log-in took longer than ten minutes"));
     }
     let state = answer.state.as_deref().unwrap_or_default();
-    if !bool::from(subtle::ConstantTimeEq::ct_eq(state.as_bytes(), attempt.state.as_bytes())) {
+    if !bool::from(subtle::ConstantTimeEq::ct_eq(
+        state.as_bytes(),
+        attempt.state.as_bytes(),
+    )) {
         return Err(refused("the state is not the one that was sent"));
     }
     if let Some(error) = &answer.error {
-        return Err(LoginError::Refused(format!("the provider says {error}: {}", answer.error_description.as_deref().unwrap_or(""))));
+        return Err(LoginError::Refused(format!(
+            "the provider says {error}: {}",
+            answer.error_description.as_deref().unwrap_or("")
+        )));
     }
-    let code = answer.code.clone().ok_or_else(|| refused("the answer carries no code"))?;
+    let code = answer
+        .code
+        .clone()
+        .ok_or_else(|| refused("the answer carries no code"))?;
     let found = provider.finish(attempt, code, answer.iss.as_deref()).await?;
     Ok(account::Identity {
         issuer: found.issuer,
@@ -157,7 +204,14 @@ pub async fn log_out(session: Session) -> Response {
 }
 
 fn found(url: &Url) -> Response {
-    (StatusCode::SEE_OTHER, [(header::LOCATION, url.to_string()), (header::REFERRER_POLICY, "no-referrer".to_owned())]).into_response()
+    (
+        StatusCode::SEE_OTHER,
+        [
+            (header::LOCATION, url.to_string()),
+            (header::REFERRER_POLICY, "no-referrer".to_owned()),
+        ],
+    )
+        .into_response()
 }
 
 fn see_other(path: &str) -> Response {
@@ -175,5 +229,9 @@ fn failed(cause: &LoginError) -> Response {
 
 fn unavailable(cause: &str) -> Response {
     tracing::error!(name: "login.unavailable", cause, "a log-in could not be stored");
-    (StatusCode::SERVICE_UNAVAILABLE, "The database does not answer. Try again in a moment.").into_response()
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The database does not answer. Try again in a moment.",
+    )
+        .into_response()
 }

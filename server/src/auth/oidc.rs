@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use openidconnect::core::{
-    CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreErrorResponseType, CoreGenderClaim, CoreJsonWebKey,
-    CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreProviderMetadata, CoreRevocableToken, CoreRevocationErrorResponse,
-    CoreTokenIntrospectionResponse, CoreTokenType,
+    CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreErrorResponseType, CoreGenderClaim,
+    CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreProviderMetadata,
+    CoreRevocableToken, CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
 };
 use openidconnect::{
-    AccessTokenHash, AdditionalClaims, AsyncHttpClient, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EmptyExtraTokenFields,
-    EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IdTokenFields, IssuerUrl, Nonce, OAuth2TokenResponse,
-    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, StandardErrorResponse, StandardTokenResponse, TokenResponse,
+    AccessTokenHash, AdditionalClaims, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
+    EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
+    IdTokenFields, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    Scope, StandardErrorResponse, StandardTokenResponse,
 };
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,13 @@ use crate::config::Login;
 struct Extra(serde_json::Map<String, serde_json::Value>);
 impl AdditionalClaims for Extra {}
 
-type IdFields = IdTokenFields<Extra, EmptyExtraTokenFields, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm>;
+type IdFields = IdTokenFields<
+    Extra,
+    EmptyExtraTokenFields,
+    CoreGenderClaim,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJwsSigningAlgorithm,
+>;
 type Tokens = StandardTokenResponse<IdFields, CoreTokenType>;
 type OidcClient = Client<
     Extra,
@@ -112,22 +119,31 @@ impl Provider {
             .redirect(reqwest::redirect::Policy::none())
             .timeout(Duration::from_secs(5))
             .build()?;
-        Ok(Self { config, redirect: RedirectUrl::from_url(redirect), http, clock, found: Mutex::new(None) })
+        Ok(Self {
+            config,
+            redirect: RedirectUrl::from_url(redirect),
+            http,
+            clock,
+            found: Mutex::new(None),
+        })
     }
 
     async fn client(&self, fresh: bool) -> Result<(OidcClient, bool), LoginError> {
         let mut found = self.found.lock().await;
         let now = self.clock.now();
-        let believed = found.as_ref().is_some_and(|(_, _, at)| now - at < BELIEVED_MILLIS && !(fresh && now - at > 60_000));
+        let believed = found
+            .as_ref()
+            .is_some_and(|(_, _, at)| now - at < BELIEVED_MILLIS && !(fresh && now - at > 60_000));
         if !believed {
             let issuer = IssuerUrl::from_url(self.config.issuer.clone());
             // The crate compares issuers as text; a URL type would add a slash that the provider does not say.
             let issuer = IssuerUrl::new(issuer.as_str().trim_end_matches('/').to_owned()).unwrap_or(issuer);
-            let send = |request| send(&self.http, request);
+            let send = sender(&self.http);
             let document = match CoreProviderMetadata::discover_async(issuer.clone(), &send).await {
                 Ok(document) => document,
                 Err(first) => {
-                    let slashed = IssuerUrl::new(format!("{}/", issuer.as_str())).map_err(|_| refused("issuer is not an address"))?;
+                    let slashed = IssuerUrl::new(format!("{}/", issuer.as_str()))
+                        .map_err(|_| refused("issuer is not an address"))?;
                     CoreProviderMetadata::discover_async(slashed, &send)
                         .await
                         .map_err(|_| LoginError::Unreachable(self.config.name.clone(), chain(&first)))?
@@ -136,9 +152,18 @@ impl Provider {
             let says_issuer = says_issuer(&self.http, document.issuer()).await;
             *found = Some((document, says_issuer, now));
         }
-        let (document, says_issuer) = found.as_ref().map(|(document, says, _)| (document.clone(), *says)).ok_or_else(|| refused("no discovery"))?;
-        let secret = self.config.client_secret.as_ref().map(|secret| ClientSecret::new(secret.expose_secret().to_owned()));
-        let client = Client::from_provider_metadata(document, ClientId::new(self.config.client_id.clone()), secret).set_redirect_uri(self.redirect.clone());
+        let (document, says_issuer) = found
+            .as_ref()
+            .map(|(document, says, _)| (document.clone(), *says))
+            .ok_or_else(|| refused("no discovery"))?;
+        let secret = self
+            .config
+            .client_secret
+            .as_ref()
+            .map(|secret| ClientSecret::new(secret.expose_secret().to_owned()));
+        let client =
+            Client::from_provider_metadata(document, ClientId::new(self.config.client_id.clone()), secret)
+                .set_redirect_uri(self.redirect.clone());
         Ok((client, says_issuer))
     }
 
@@ -151,7 +176,11 @@ impl Provider {
     pub async fn start(&self, return_to: String) -> Result<(Url, Attempt), LoginError> {
         let (client, _) = self.client(false).await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-        let mut request = client.authorize_url(CoreAuthenticationFlow::AuthorizationCode, CsrfToken::new_random, Nonce::new_random);
+        let mut request = client.authorize_url(
+            CoreAuthenticationFlow::AuthorizationCode,
+            CsrfToken::new_random,
+            Nonce::new_random,
+        );
         for scope in &self.config.scopes {
             request = request.add_scope(Scope::new(scope.clone()));
         }
@@ -168,15 +197,34 @@ impl Provider {
     }
 
     /// Trades the code for a token and checks everything about it.
-    pub async fn finish(&self, attempt: &Attempt, code: String, issuer: Option<&str>) -> Result<Identity, LoginError> {
+    pub async fn finish(
+        &self,
+        attempt: &Attempt,
+        code: String,
+        issuer: Option<&str>,
+    ) -> Result<Identity, LoginError> {
         let (client, says_issuer) = self.client(false).await?;
-        let expected = self.found.lock().await.as_ref().map(|(document, ..)| document.issuer().as_str().to_owned()).unwrap_or_default();
+        let expected = self
+            .found
+            .lock()
+            .await
+            .as_ref()
+            .map(|(document, ..)| document.issuer().as_str().to_owned())
+            .unwrap_or_default();
         match issuer {
-            Some(issuer) if issuer != expected => return Err(refused(format!("the answer came from the issuer {issuer}, not from {expected}"))),
-            None if says_issuer => return Err(refused("the provider says it names itself in its answers, and this one names nobody")),
+            Some(issuer) if issuer != expected => {
+                return Err(refused(format!(
+                    "the answer came from the issuer {issuer}, not from {expected}"
+                )));
+            }
+            None if says_issuer => {
+                return Err(refused(
+                    "the provider says it names itself in its answers, and this one names nobody",
+                ));
+            }
             _ => {}
         }
-        let send = |request| send(&self.http, request);
+        let send = sender(&self.http);
         let tokens: Tokens = client
             .exchange_code(AuthorizationCode::new(code))
             .map_err(|_| refused("the provider has no token endpoint"))?
@@ -196,54 +244,99 @@ impl Provider {
 
     fn check(&self, client: &OidcClient, tokens: &Tokens, attempt: &Attempt) -> Result<Identity, LoginError> {
         let now = self.clock.now();
-        let token = tokens.extra_fields().id_token().ok_or_else(|| refused("the provider sent no ID token"))?;
+        let token = tokens
+            .extra_fields()
+            .id_token()
+            .ok_or_else(|| refused("the provider sent no ID token"))?;
         let verifier = client
             .id_token_verifier()
             .set_allowed_algs(ALGORITHMS)
             .set_time_fn(move || chrono::DateTime::from_timestamp_millis(now - 60_000).unwrap_or_default())
             .set_issue_time_verifier_fn(move |issued| {
                 let issued = issued.timestamp_millis();
-                if (now - 24 * 3_600_000..=now + 60_000).contains(&issued) { Ok(()) } else { Err("issued at an odd time".to_owned()) }
+                if (now - 24 * 3_600_000..=now + 60_000).contains(&issued) {
+                    Ok(())
+                } else {
+                    Err("issued at an odd time".to_owned())
+                }
             });
         let claims = token
             .claims(&verifier, &Nonce::new(attempt.nonce.clone()))
             .map_err(|cause| refused(format!("the ID token does not hold: {}", chain(&cause))))?;
         if let Some(expected) = claims.access_token_hash() {
             let algorithm = token.signing_alg().map_err(|cause| refused(cause.to_string()))?;
-            let key = token.signing_key(&verifier).map_err(|cause| refused(cause.to_string()))?;
-            let actual = AccessTokenHash::from_token(tokens.access_token(), algorithm, key).map_err(|cause| refused(cause.to_string()))?;
+            let key = token
+                .signing_key(&verifier)
+                .map_err(|cause| refused(cause.to_string()))?;
+            let actual = AccessTokenHash::from_token(tokens.access_token(), algorithm, key)
+                .map_err(|cause| refused(cause.to_string()))?;
             if actual != *expected {
                 return Err(refused("the access token is not the one the ID token speaks of"));
             }
         }
-        if claims.audiences().len() > 1 && claims.authorized_party().is_none_or(|party| party.as_str() != self.config.client_id) {
-            return Err(refused("the ID token is for several parties and was not given to us"));
+        if claims.audiences().len() > 1
+            && claims
+                .authorized_party()
+                .is_none_or(|party| party.as_str() != self.config.client_id)
+        {
+            return Err(refused(
+                "the ID token is for several parties and was not given to us",
+            ));
         }
         let groups = claims.additional_claims().0.get(&self.config.groups_claim);
         let groups = groups.and_then(|groups| groups.as_array()).into_iter().flatten();
-        let name = claims.name().and_then(|name| name.get(None)).map(|name| name.as_str().to_owned());
-        let fallback = || claims.preferred_username().map(|name| name.as_str().to_owned()).unwrap_or_else(|| claims.subject().as_str().to_owned());
+        let name = claims
+            .name()
+            .and_then(|name| name.get(None))
+            .map(|name| name.as_str().to_owned());
+        let fallback = || {
+            claims
+                .preferred_username()
+                .map(|name| name.as_str().to_owned())
+                .unwrap_or_else(|| claims.subject().as_str().to_owned())
+        };
         Ok(Identity {
             issuer: claims.issuer().as_str().to_owned(),
             subject: claims.subject().as_str().to_owned(),
-            name: name.filter(|name| !name.trim().is_empty()).unwrap_or_else(fallback),
+            name: name
+                .filter(|name| !name.trim().is_empty())
+                .unwrap_or_else(fallback),
             email: claims.email().map(|email| email.as_str().to_lowercase()),
             email_verified: claims.email_verified().unwrap_or(false),
-            groups: groups.filter_map(|group| group.as_str().map(str::to_owned)).collect(),
+            groups: groups
+                .filter_map(|group| group.as_str().map(str::to_owned))
+                .collect(),
         })
     }
 }
 
 /// Whether the provider names itself in its answers (RFC 9207), against mix-ups of several providers.
 async fn says_issuer(http: &reqwest::Client, issuer: &IssuerUrl) -> bool {
-    let address = format!("{}/.well-known/openid-configuration", issuer.as_str().trim_end_matches('/'));
-    let Ok(answer) = http.get(address).send().await else { return false };
+    let address = format!(
+        "{}/.well-known/openid-configuration",
+        issuer.as_str().trim_end_matches('/')
+    );
+    let Ok(answer) = http.get(address).send().await else {
+        return false;
+    };
     let document: serde_json::Value = answer.json().await.unwrap_or_default();
-    document.get("authorization_response_iss_parameter_supported").and_then(serde_json::Value::as_bool).unwrap_or(false)
+    document
+        .get("authorization_response_iss_parameter_supported")
+        .and_then(serde_json::Value::as_bool)
+        .unwrap_or(false)
 }
 
-/// Sends what the OpenID crate wants sent, with our own client, and refuses very long answers.
-async fn send(http: &reqwest::Client, request: HttpRequest) -> Result<HttpResponse, openidconnect::HttpClientError<reqwest::Error>> {
+type SendError = openidconnect::HttpClientError<reqwest::Error>;
+type Sending = std::pin::Pin<Box<dyn Future<Output = Result<HttpResponse, SendError>> + Send>>;
+
+/// Our own client in the form that the OpenID crate takes.
+fn sender(http: &reqwest::Client) -> impl Fn(HttpRequest) -> Sending + Send + Sync + use<> {
+    let http = http.clone();
+    move |request| Box::pin(send(http.clone(), request))
+}
+
+/// Sends what the OpenID crate wants sent, and refuses very long answers.
+async fn send(http: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, SendError> {
     let request = reqwest::Request::try_from(request).map_err(Box::new)?;
     let mut answer = http.execute(request).await.map_err(Box::new)?;
     let mut builder = axum::http::Response::builder().status(answer.status());
@@ -253,7 +346,9 @@ async fn send(http: &reqwest::Client, request: HttpRequest) -> Result<HttpRespon
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(Box::new)? {
         if body.len() + chunk.len() > 1 << 20 {
-            return Err(openidconnect::HttpClientError::Other("the answer is longer than 1 MiB".to_owned()));
+            return Err(openidconnect::HttpClientError::Other(
+                "the answer is longer than 1 MiB".to_owned(),
+            ));
         }
         body.extend_from_slice(&chunk);
     }
@@ -271,6 +366,3 @@ fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
-
-/// Only to say that our closures are what the crate takes.
-const fn _is_client<'c, C: AsyncHttpClient<'c>>(_: &C) {}

@@ -26,6 +26,7 @@ pub fn system() -> Actor {
             role: Role::Devops,
             environment: None,
         }],
+        session: None,
     }
 }
 
@@ -97,8 +98,21 @@ pub fn require_view(actor: &Actor) -> Result<(), ApiError> {
 pub fn may_somewhere(actor: &Actor, permission: Permission) -> bool {
     actor.grants.iter().any(|grant| {
         let name = grant.environment.as_deref().unwrap_or("");
-        carries(grant.role, permission, Place::In { environment: name, protected: false })
-            || carries(grant.role, permission, Place::In { environment: name, protected: true })
+        carries(
+            grant.role,
+            permission,
+            Place::In {
+                environment: name,
+                protected: false,
+            },
+        ) || carries(
+            grant.role,
+            permission,
+            Place::In {
+                environment: name,
+                protected: true,
+            },
+        )
     })
 }
 
@@ -106,8 +120,20 @@ pub fn may_somewhere(actor: &Actor, permission: Permission) -> bool {
 pub fn matrix() -> String {
     let places = [
         ("anywhere", Place::Anywhere),
-        ("unprotected", Place::In { environment: "development", protected: false }),
-        ("protected", Place::In { environment: "production", protected: true }),
+        (
+            "unprotected",
+            Place::In {
+                environment: "development",
+                protected: false,
+            },
+        ),
+        (
+            "protected",
+            Place::In {
+                environment: "production",
+                protected: true,
+            },
+        ),
     ];
     let mut text = String::new();
     for permission in Permission::ALL {
@@ -115,7 +141,16 @@ pub fn matrix() -> String {
         for role in Role::ALL {
             let cells: Vec<String> = places
                 .iter()
-                .map(|(name, place)| format!("{name} {}", if carries(*role, *permission, *place) { "✔" } else { "✘" }))
+                .map(|(name, place)| {
+                    format!(
+                        "{name} {}",
+                        if carries(*role, *permission, *place) {
+                            "✔"
+                        } else {
+                            "✘"
+                        }
+                    )
+                })
                 .collect();
             text.push_str(&format!("  {:<9} {}\n", role.as_str(), cells.join("  ")));
         }

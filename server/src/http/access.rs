@@ -83,7 +83,10 @@ pub const TABLE: &[(&str, Access)] = &[
 
 /// Who may ask a path; `None` is nobody.
 pub fn access(path: &str) -> Option<Access> {
-    TABLE.iter().find(|(listed, _)| *listed == path).map(|(_, access)| *access)
+    TABLE
+        .iter()
+        .find(|(listed, _)| *listed == path)
+        .map(|(_, access)| *access)
 }
 
 /// Whether somebody (or nobody) passes.
@@ -98,16 +101,20 @@ pub fn check(access: Option<Access>, actor: Option<&Actor>) -> Result<(), ApiErr
         (Some(Somewhere(permission)), Some(actor)) => {
             crate::auth::require_view(actor)?;
             let anywhere_at_all = crate::auth::may_somewhere(actor, permission);
-            anywhere_at_all.then_some(()).ok_or_else(|| {
-                ApiError::Forbidden(format!("None of your roles may {}.", permission.word()))
-            })
+            anywhere_at_all
+                .then_some(())
+                .ok_or_else(|| ApiError::Forbidden(format!("None of your roles may {}.", permission.word())))
         }
     }
 }
 
 /// Refuses who may not, before the handler runs.
 pub async fn guard(request: Request, next: Next) -> Response {
-    let Some(path) = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()) else {
+    let Some(path) = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map(|path| path.as_str().to_owned())
+    else {
         // No route matched: the fallback answers 404.
         return next.run(request).await;
     };
@@ -115,8 +122,13 @@ pub async fn guard(request: Request, next: Next) -> Response {
     match verdict {
         Ok(()) => next.run(request).await,
         Err(ApiError::Unauthenticated) if wants_page(&request) => {
-            let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-            let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("return_to", target).finish();
+            let target = request
+                .uri()
+                .path_and_query()
+                .map_or("/", |target| target.as_str());
+            let query: String = url::form_urlencoded::Serializer::new(String::new())
+                .append_pair("return_to", target)
+                .finish();
             Redirect::to(&format!("/login?{query}")).into_response()
         }
         Err(error) => refuse(&error),
@@ -125,7 +137,11 @@ pub async fn guard(request: Request, next: Next) -> Response {
 
 fn wants_page(request: &Request) -> bool {
     request.method() == Method::GET
-        && request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).is_none_or(|accept| accept.contains("text/html") || accept.contains("*/*"))
+        && request
+            .headers()
+            .get(header::ACCEPT)
+            .and_then(|accept| accept.to_str().ok())
+            .is_none_or(|accept| accept.contains("text/html") || accept.contains("*/*"))
         && request.uri().path() != "/events"
 }
 

@@ -15,11 +15,19 @@ pub async fn guard(State(edge): State<Edge>, request: Request, next: Next) -> Re
         return next.run(request).await;
     }
     tracing::warn!(name: "request.cross_site", path = request.uri().path(), "refused a request from another site");
-    (StatusCode::FORBIDDEN, "This request did not come from Yardmaster's own pages. Open Yardmaster and try again there.").into_response()
+    (
+        StatusCode::FORBIDDEN,
+        "This request did not come from Yardmaster's own pages. Open Yardmaster and try again there.",
+    )
+        .into_response()
 }
 
 fn same_origin(headers: &HeaderMap, ours: &str) -> bool {
-    let text = |name| headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &axum::http::HeaderValue| value.to_str().ok())
+    };
     match (text("sec-fetch-site"), text(header::ORIGIN.as_str())) {
         (Some(site), _) => matches!(site, "same-origin" | "none"),
         (None, Some(origin)) => origin == ours,
@@ -33,7 +41,15 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (axum::http::HeaderName::from_static(name), axum::http::HeaderValue::from_static(value))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    axum::http::HeaderName::from_static(name),
+                    axum::http::HeaderValue::from_static(value),
+                )
+            })
+            .collect()
     }
 
     #[test]
@@ -42,7 +58,10 @@ mod tests {
         assert!(same_origin(&headers(&[("sec-fetch-site", "same-origin")]), ours));
         assert!(same_origin(&headers(&[("origin", "https://yard.example")]), ours));
         for refused in [
-            headers(&[("sec-fetch-site", "cross-site"), ("origin", "https://yard.example")]),
+            headers(&[
+                ("sec-fetch-site", "cross-site"),
+                ("origin", "https://yard.example"),
+            ]),
             headers(&[("sec-fetch-site", "same-site")]),
             headers(&[("origin", "https://yard.example.evil.example")]),
             headers(&[("origin", "null")]),

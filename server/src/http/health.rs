@@ -9,7 +9,10 @@ use super::Edge;
 
 /// Both.
 pub fn router(edge: &Edge) -> Router {
-    Router::new().route("/livez", get(|| async { "live\n" })).route("/readyz", get(ready)).with_state(edge.clone())
+    Router::new()
+        .route("/livez", get(|| async { "live\n" }))
+        .route("/readyz", get(ready))
+        .with_state(edge.clone())
 }
 
 async fn ready(State(edge): State<Edge>) -> (StatusCode, &'static str) {

@@ -26,6 +26,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use url::Url;
 
+pub use assets::find_site;
+pub use pages::{Silent, page_paths};
 pub use session::{IDLE_MILLIS, LIFE_MILLIS, public_id};
 
 use crate::auth::login::{self, Logins};
@@ -68,7 +70,12 @@ pub fn router(edge: &Edge, hooks: Router) -> Router {
         .merge(people)
         .merge(assets)
         .merge(health::router(edge))
-        .layer(CompressionLayer::new().br(true).gzip(true).quality(tower_http::CompressionLevel::Fastest))
+        .layer(
+            CompressionLayer::new()
+                .br(true)
+                .gzip(true)
+                .quality(tower_http::CompressionLevel::Fastest),
+        )
         .layer(from_fn_with_state(edge.clone(), headers::secure))
         .merge(hooks)
         .layer(CatchPanicLayer::new())

@@ -29,14 +29,19 @@ pub fn router(edge: &Edge) -> Router {
     let context = move || provide(&backend);
     let shell_options = options.clone();
     Router::new()
-        .leptos_routes_with_context(&options, routes, context, move || app::shell(shell_options.clone()))
+        .leptos_routes_with_context(&options, routes, context, move || {
+            app::shell(shell_options.clone())
+        })
         .layer(from_fn(drain))
         .with_state(options)
 }
 
 /// The paths of all pages, as axum writes them; for the test of the permission table.
 pub fn page_paths() -> Vec<String> {
-    generate_route_list(app::App).iter().map(|route| route.path().to_owned()).collect()
+    generate_route_list(app::App)
+        .iter()
+        .map(|route| route.path().to_owned())
+        .collect()
 }
 
 fn options(edge: &Edge) -> LeptosOptions {
@@ -49,8 +54,13 @@ fn options(edge: &Edge) -> LeptosOptions {
 
 /// What every page and server function finds in its context.
 fn provide(backend: &Backend) {
-    provide_context(Backend { reply: Arc::new(Reply::of_this_request()), ..backend.clone() });
-    let Some(parts) = use_context::<Parts>() else { return };
+    provide_context(Backend {
+        reply: Arc::new(Reply::of_this_request()),
+        ..backend.clone()
+    });
+    let Some(parts) = use_context::<Parts>() else {
+        return;
+    };
     if let Some(actor) = parts.extensions.get::<Actor>() {
         provide_context(actor.clone());
     }
@@ -61,8 +71,14 @@ fn provide(backend: &Backend) {
 }
 
 fn theme(parts: &Parts) -> app::ui::Theme {
-    let cookies = parts.headers.get_all(header::COOKIE).iter().filter_map(|cookie| cookie.to_str().ok());
-    let chosen = cookies.flat_map(|cookies| cookies.split(';')).find_map(|cookie| cookie.trim().strip_prefix("theme="));
+    let cookies = parts
+        .headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|cookie| cookie.to_str().ok());
+    let chosen = cookies
+        .flat_map(|cookies| cookies.split(';'))
+        .find_map(|cookie| cookie.trim().strip_prefix("theme="));
     match chosen {
         Some("light") => app::ui::Theme::Light,
         Some("dark") => app::ui::Theme::Dark,
@@ -80,7 +96,13 @@ async fn drain(request: Request, next: Next) -> Response {
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }
     });
-    whole.await.unwrap_or_else(|_| (StatusCode::INTERNAL_SERVER_ERROR, "This page could not be made. The log says why.").into_response())
+    whole.await.unwrap_or_else(|_| {
+        (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "This page could not be made. The log says why.",
+        )
+            .into_response()
+    })
 }
 
 /// What a page or server function says about its HTTP answer.
@@ -93,9 +115,16 @@ impl Reply {
     fn of_this_request() -> Self {
         let plain_form = use_context::<Parts>().is_some_and(|parts| {
             parts.uri.path().starts_with("/ui/")
-                && parts.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+                && parts
+                    .headers
+                    .get(header::ACCEPT)
+                    .and_then(|accept| accept.to_str().ok())
+                    .is_some_and(|accept| accept.contains("text/html"))
         });
-        Self { options: use_context(), plain_form }
+        Self {
+            options: use_context(),
+            plain_form,
+        }
     }
 }
 

@@ -61,10 +61,18 @@ impl SessionStore for Store {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
         let now = self.0.now();
         let login = logged_in(record);
-        let life = if login.is_some() { LIFE_MILLIS } else { LOGIN_MILLIS };
+        let life = if login.is_some() {
+            LIFE_MILLIS
+        } else {
+            LOGIN_MILLIS
+        };
         let data = serde_json::to_string(&record.data).map_err(backend)?;
         let mut tx = self.0.begin().await.map_err(backend)?;
-        sqlx::query("DELETE FROM session WHERE expires_at < $1").bind(now).execute(tx.connection()).await.map_err(backend)?;
+        sqlx::query("DELETE FROM session WHERE expires_at < $1")
+            .bind(now)
+            .execute(tx.connection())
+            .await
+            .map_err(backend)?;
         sqlx::query(
             "INSERT INTO session (id_hash, public_id, person_id, data, browser, created_at, seen_at, expires_at)
              VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
@@ -85,7 +93,12 @@ impl SessionStore for Store {
     async fn save(&self, record: &Record) -> session_store::Result<()> {
         let data = serde_json::to_string(&record.data).map_err(backend)?;
         let mut tx = self.0.begin().await.map_err(backend)?;
-        sqlx::query("UPDATE session SET data = $2 WHERE id_hash = $1").bind(hash(&record.id)).bind(data).execute(tx.connection()).await.map_err(backend)?;
+        sqlx::query("UPDATE session SET data = $2 WHERE id_hash = $1")
+            .bind(hash(&record.id))
+            .bind(data)
+            .execute(tx.connection())
+            .await
+            .map_err(backend)?;
         tx.commit().await.map_err(backend)
     }
 
@@ -100,26 +113,46 @@ impl SessionStore for Store {
         .fetch_optional(self.0.read())
         .await
         .map_err(backend)?;
-        let Some((data, seen_at, expires_at)) = row else { return Ok(None) };
+        let Some((data, seen_at, expires_at)) = row else {
+            return Ok(None);
+        };
         if now - seen_at > 60_000 {
             let mut tx = self.0.begin().await.map_err(backend)?;
-            sqlx::query("UPDATE session SET seen_at = $2 WHERE id_hash = $1").bind(hash(id)).bind(now).execute(tx.connection()).await.map_err(backend)?;
+            sqlx::query("UPDATE session SET seen_at = $2 WHERE id_hash = $1")
+                .bind(hash(id))
+                .bind(now)
+                .execute(tx.connection())
+                .await
+                .map_err(backend)?;
             tx.commit().await.map_err(backend)?;
         }
-        let data = serde_json::from_str(&data).map_err(|cause| session_store::Error::Decode(cause.to_string()))?;
+        let data =
+            serde_json::from_str(&data).map_err(|cause| session_store::Error::Decode(cause.to_string()))?;
         // tower-sessions judges by the machine's clock; ours has judged already.
         let left = (expires_at - now).max(1);
         let expiry_date = OffsetDateTime::now_utc() + time::Duration::milliseconds(left);
-        Ok(Some(Record { id: *id, data, expiry_date }))
+        Ok(Some(Record {
+            id: *id,
+            data,
+            expiry_date,
+        }))
     }
 
     async fn delete(&self, id: &Id) -> session_store::Result<()> {
         let mut tx = self.0.begin().await.map_err(backend)?;
-        sqlx::query("DELETE FROM session WHERE id_hash = $1").bind(hash(id)).execute(tx.connection()).await.map_err(backend)?;
+        sqlx::query("DELETE FROM session WHERE id_hash = $1")
+            .bind(hash(id))
+            .execute(tx.connection())
+            .await
+            .map_err(backend)?;
         tx.commit().await.map_err(backend)
     }
 }
 
 fn logged_in(record: &Record) -> Option<LoggedIn> {
-    record.data.get(SESSION_KEY).cloned().and_then(|value| serde_json::from_value(value).ok())
+    record
+        .data
+        .get(SESSION_KEY)
+        .cloned()
+        .and_then(|value| serde_json::from_value(value).ok())
 }

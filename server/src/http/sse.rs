@@ -29,15 +29,26 @@ struct Cursor {
 }
 
 /// The stream of one browser.
-pub async fn stream(State(edge): State<Edge>, headers: HeaderMap) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+pub async fn stream(
+    State(edge): State<Edge>,
+    headers: HeaderMap,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let newest = edge.db.last_seq().await.unwrap_or(0);
-    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse::<i64>().ok());
+    let last = headers
+        .get("last-event-id")
+        .and_then(|id| id.to_str().ok())
+        .and_then(|id| id.parse::<i64>().ok());
     let hint = edge.db.subscribe();
     let mut waiting = std::collections::VecDeque::new();
     let seen = match last {
         Some(last) if last <= newest && newest - last <= CATCH_UP => last,
         Some(_) => {
-            waiting.push_back(Event::default().id(newest.to_string()).event("change").data(json!({"topic": "everything", "id": ""}).to_string()));
+            waiting.push_back(
+                Event::default()
+                    .id(newest.to_string())
+                    .event("change")
+                    .data(json!({"topic": "everything", "id": ""}).to_string()),
+            );
             newest
         }
         None => {
@@ -45,7 +56,15 @@ pub async fn stream(State(edge): State<Edge>, headers: HeaderMap) -> Sse<impl St
             newest
         }
     };
-    let stream = unfold(Cursor { edge, seen, hint, waiting }, next);
+    let stream = unfold(
+        Cursor {
+            edge,
+            seen,
+            hint,
+            waiting,
+        },
+        next,
+    );
     Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }
 
@@ -64,7 +83,9 @@ async fn next(mut cursor: Cursor) -> Option<(Result<Event, Infallible>, Cursor)>
             cursor.seen = *newest;
             for (seq, topic, subject, _) in &rows {
                 let data = json!({"topic": topic, "id": subject}).to_string();
-                cursor.waiting.push_back(Event::default().id(seq.to_string()).event("change").data(data));
+                cursor
+                    .waiting
+                    .push_back(Event::default().id(seq.to_string()).event("change").data(data));
             }
             continue;
         }
@@ -77,5 +98,8 @@ async fn next(mut cursor: Cursor) -> Option<(Result<Event, Infallible>, Cursor)>
 }
 
 async fn after(db: &Db, seen: i64) -> sqlx::Result<Vec<(i64, String, String, Millis)>> {
-    sqlx::query_as("SELECT seq, topic, subject, at FROM events WHERE seq > $1 ORDER BY seq LIMIT 500").bind(seen).fetch_all(db.read()).await
+    sqlx::query_as("SELECT seq, topic, subject, at FROM events WHERE seq > $1 ORDER BY seq LIMIT 500")
+        .bind(seen)
+        .fetch_all(db.read())
+        .await
 }

@@ -63,7 +63,12 @@ pub fn plan(
 ) -> BTreeMap<String, Result<Placement, String>> {
     let mut placed: BTreeMap<String, Result<Placement, String>> = candidates
         .iter()
-        .map(|candidate| (candidate.arn.clone(), place(policy, words.get(&candidate.arn), candidate)))
+        .map(|candidate| {
+            (
+                candidate.arn.clone(),
+                place(policy, words.get(&candidate.arn), candidate),
+            )
+        })
         .collect();
     settle_rivals(&mut placed, words, candidates);
     placed
@@ -76,9 +81,18 @@ fn place(policy: Option<&Policy>, word: Option<&Word>, candidate: &Candidate) ->
                 .to_owned(),
         );
     };
-    let Candidate { name, account, region, cluster, status, .. } = candidate;
+    let Candidate {
+        name,
+        account,
+        region,
+        cluster,
+        status,
+        ..
+    } = candidate;
     if status != "ACTIVE" {
-        return Err(format!("ECS is deleting it (its status is {status}). Nothing is to be done."));
+        return Err(format!(
+            "ECS is deleting it (its status is {status}). Nothing is to be done."
+        ));
     }
     let Some(environment) = policy.environment_of(account, region, cluster) else {
         return Err(format!(
@@ -90,7 +104,11 @@ fn place(policy: Option<&Policy>, word: Option<&Word>, candidate: &Candidate) ->
         None => service_name(policy, candidate)?,
     };
     let container = container(policy, word, &service, candidate)?;
-    if service.is_empty() || !service.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter)) {
+    if service.is_empty()
+        || !service
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
+    {
         return Err(format!(
             "It calls itself `{service}`, which is no name of a service: letters, digits, dashes, dots and underscores. Correct the tag of {name} in ECS, or say here which service it is."
         ));
@@ -130,13 +148,24 @@ fn by_pattern<'a>(pattern: &str, name: &'a str) -> Option<&'a str> {
     (!service.is_empty()).then_some(service)
 }
 
-fn container(policy: &Policy, word: Option<&Word>, service: &str, candidate: &Candidate) -> Result<String, String> {
-    let names: Vec<&str> = candidate.containers.iter().map(|(name, _)| name.as_str()).collect();
+fn container(
+    policy: &Policy,
+    word: Option<&Word>,
+    service: &str,
+    candidate: &Candidate,
+) -> Result<String, String> {
+    let names: Vec<&str> = candidate
+        .containers
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
     let list = names.join(", ");
     let known = policy.service(service);
     let named = match word {
         Some(word) => Some((word.container.as_str(), "The mapping")),
-        None => known.and_then(|known| known.container.as_deref()).map(|name| (name, "Policy")),
+        None => known
+            .and_then(|known| known.container.as_deref())
+            .map(|name| (name, "Policy")),
     };
     if let Some((name, who)) = named {
         return match names.contains(&name) {
@@ -196,7 +225,11 @@ fn settle_rivals(
             }
             let others: Vec<&str> = rivals
                 .iter()
-                .filter(|other| winner.as_ref().map_or(other.arn != rival.arn, |winner| *winner == other.arn))
+                .filter(|other| {
+                    winner
+                        .as_ref()
+                        .map_or(other.arn != rival.arn, |winner| *winner == other.arn)
+                })
                 .map(|other| other.name.as_str())
                 .collect();
             let others = others.join(", ");

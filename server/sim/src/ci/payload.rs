@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Run;
 use super::plan::{End, Stage};
-use crate::forge::payload::{organization, repository, timestamp, user};
+use crate::forge::payload::{organization, repository, short_repository, timestamp, user};
 
 /// The name of the one workflow.
 pub const WORKFLOW: &str = "build";
@@ -35,6 +35,7 @@ impl Phase {
 pub fn workflow_run(run: &Run, phase: Phase, now: i64, forge_url: &str) -> Value {
     let pushed = &run.pushed;
     let repository = repository(&pushed.repository, forge_url);
+    let short = short_repository(&pushed.repository, forge_url);
     let sender = user(pushed.author, forge_url);
     let page = format!(
         "{forge_url}/acme/{}/actions/runs/{}",
@@ -82,8 +83,8 @@ pub fn workflow_run(run: &Run, phase: Phase, now: i64, forge_url: &str) -> Value
                 "author": person,
                 "committer": person,
             },
-            "repository": repository,
-            "head_repository": repository,
+            "repository": short,
+            "head_repository": short,
         },
         "workflow": {
             "id": 7001,

@@ -8,6 +8,7 @@ use crate::persona::{PERSONAS, Persona};
 
 /// The organization that owns every repository.
 pub const ORGANIZATION: &str = "acme";
+const ORGANIZATION_ID: u64 = 9001;
 
 /// Milliseconds since 1970 as GitHub writes times.
 pub fn timestamp(millis: i64) -> String {
@@ -16,8 +17,23 @@ pub fn timestamp(millis: i64) -> String {
         .to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// A `repository` object.
+/// A whole `repository` object, as it stands at the top of a body.
 pub fn repository(repository: &Repository, forge_url: &str) -> Value {
+    let mut whole = short_repository(repository, forge_url);
+    if let Value::Object(fields) = &mut whole {
+        for address in ["clone_url", "git_url", "ssh_url"] {
+            fields.insert(address.to_owned(), json!(repository.clone_url()));
+        }
+        fields.insert("default_branch".to_owned(), json!("main"));
+        fields.insert("visibility".to_owned(), json!("private"));
+        fields.insert("archived".to_owned(), json!(false));
+        fields.insert("disabled".to_owned(), json!(false));
+    }
+    whole
+}
+
+/// A `repository` as it stands inside of a run: GitHub leaves out where to clone it and what its default branch is.
+pub fn short_repository(repository: &Repository, forge_url: &str) -> Value {
     let full_name = format!("{ORGANIZATION}/{}", repository.name);
     let api = format!("{forge_url}/api/repos/{full_name}");
     json!({
@@ -26,33 +42,32 @@ pub fn repository(repository: &Repository, forge_url: &str) -> Value {
         "name": repository.name,
         "full_name": full_name,
         "private": true,
-        "owner": organization(forge_url),
+        "owner": {
+            "login": ORGANIZATION,
+            "id": ORGANIZATION_ID,
+            "node_id": "O_00009001",
+            "url": format!("{forge_url}/api/users/{ORGANIZATION}"),
+            "html_url": format!("{forge_url}/{ORGANIZATION}"),
+            "type": "Organization",
+            "site_admin": false,
+        },
         "html_url": format!("{forge_url}/{full_name}"),
         "description": null,
         "fork": false,
         "url": api,
         "commits_url": format!("{api}/commits{{/sha}}"),
         "branches_url": format!("{api}/branches{{/branch}}"),
-        "clone_url": repository.clone_url(),
-        "git_url": repository.clone_url(),
-        "ssh_url": repository.clone_url(),
-        "default_branch": "main",
-        "visibility": "private",
-        "archived": false,
-        "disabled": false,
     })
 }
 
-/// The organization as an owner.
+/// The `organization` object.
 pub fn organization(forge_url: &str) -> Value {
     json!({
         "login": ORGANIZATION,
-        "id": 9001,
+        "id": ORGANIZATION_ID,
         "node_id": "O_00009001",
         "url": format!("{forge_url}/api/orgs/{ORGANIZATION}"),
-        "html_url": format!("{forge_url}/{ORGANIZATION}"),
-        "type": "Organization",
-        "site_admin": false,
+        "description": "",
     })
 }
 

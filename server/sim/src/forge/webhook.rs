@@ -15,6 +15,8 @@ use tokio::task::JoinHandle;
 
 /// How often one delivery is tried before it is given up; with the pauses below about two minutes.
 const TRIES: u32 = 60;
+/// Where Yardmaster takes GitHub's webhooks.
+const HOOK: &str = "/hooks/github";
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -75,6 +77,11 @@ impl Webhooks {
         *self.target.write().unwrap_or_else(PoisonError::into_inner) = hook_address(url);
     }
 
+    /// The receiver, as it was given.
+    pub fn yardmaster(&self) -> String {
+        self.target().trim_end_matches(HOOK).to_owned()
+    }
+
     /// Where deliveries go.
     pub fn target(&self) -> String {
         self.target.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -110,7 +117,7 @@ impl Drop for Webhooks {
 }
 
 fn hook_address(yardmaster_url: &str) -> String {
-    format!("{}/hooks/github", yardmaster_url.trim_end_matches('/'))
+    format!("{}{HOOK}", yardmaster_url.trim_end_matches('/'))
 }
 
 async fn deliver_all(

@@ -44,6 +44,7 @@ pub fn depart(seed: u64, history: &mut History) {
         trains, deployments, ..
     } = yard;
     history.trains = trains;
+    history.trains.sort_by_key(|train| train.departed_at);
     history.deployments = deployments;
     // A rollback by hand may lie between the cars of another train.
     history
@@ -124,12 +125,18 @@ impl Yard<'_> {
             // Dice first, so that the script changes nothing else.
             let leaves = self.random.random_bool(match *environment {
                 "production" => 0.5,
-                "staging" => 0.7,
-                _ => 0.65,
+                "staging" => 0.75,
+                _ => 0.85,
             });
             let length = self
                 .random
                 .random_range(1..=if *environment == "production" { 3 } else { 2 });
+            // Development is where the newest is, on the day of the demo too.
+            let (leaves, length) = if *environment == "development" && left <= 4 {
+                (true, 4)
+            } else {
+                (leaves && is_workday(day), length)
+            };
             if !scripted.is_empty() {
                 let cars = scripted.iter().filter_map(|(service, fails)| {
                     Some((
@@ -140,7 +147,7 @@ impl Yard<'_> {
                 });
                 let cars = cars.collect();
                 self.train(environment, departure, cars, false);
-            } else if leaves && is_workday(day) {
+            } else if leaves {
                 let mut cars = self.board(environment, departure, left);
                 cars.truncate(length);
                 self.train(environment, departure, cars, false);
@@ -156,7 +163,7 @@ impl Yard<'_> {
         }
     }
 
-    /// What could board now, in a random order but with releases first.
+    /// What could board now, with what should go first in front.
     fn board(
         &mut self,
         environment: &'static str,
@@ -178,7 +185,13 @@ impl Yard<'_> {
             })
             .collect();
         cars.shuffle(&mut self.random);
-        cars.sort_by_key(|(_, build, _)| self.builds.get(*build).map(|build| build.branch != "main"));
+        if environment == "production" {
+            return cars;
+        }
+        // Upstream, who has waited longest goes first, and a release before everything else.
+        let running = |service: &'static str| self.slots.get(&(service, environment)).copied();
+        let is_release = |build: usize| self.builds.get(build).is_some_and(|build| build.branch == "main");
+        cars.sort_by_key(|(service, build, _)| (!is_release(*build), running(service)));
         cars
     }
 
@@ -303,8 +316,12 @@ impl Yard<'_> {
 
     /// People who write nothing in this story, so that no author approves.
     fn approvers(&mut self, express: bool) -> Vec<String> {
-        let two = !express && self.random.random_bool(0.6);
-        let people: &[&str] = if two { &["archie", "ada"] } else { &["archie"] };
+        let both = !express && self.random.random_bool(0.4);
+        let one = ["sena", "archie"]
+            .choose(&mut self.random)
+            .copied()
+            .unwrap_or("sena");
+        let people: &[&str] = if both { &["sena", "archie"] } else { &[one] };
         people.iter().map(|login| (*login).to_owned()).collect()
     }
 

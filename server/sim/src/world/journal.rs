@@ -6,12 +6,16 @@
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use super::catalogue::{NONPROD, REGION};
+use super::seed;
+use crate::aws::{Aws, Failure, ImageSpec};
 use crate::ci::plan::BadRelease;
+use crate::ci::{BuiltImage, Registry};
 
 /// How the world began.
 #[derive(Debug, Serialize, Deserialize)]
@@ -111,4 +115,52 @@ impl Journal {
         file.write_all(line.as_bytes())
             .with_context(|| format!("cannot write {}", self.path.display()))
     }
+}
+
+/// Puts what the CI builds into ECR and notes it down.
+pub fn registry(aws: Arc<Aws>, journal: Journal) -> Registry {
+    Box::new(move |image: &BuiltImage<'_>| {
+        let release = image.wishes.release;
+        let word = BadRelease::ALL
+            .iter()
+            .find(|(known, ..)| Some(*known) == release)
+            .map(|(_, word, _)| *word);
+        let entry = Entry {
+            service: image.pushed.repository.name.clone(),
+            sha: image.pushed.sha.clone(),
+            number: image.number,
+            tags: image.tags.clone(),
+            at: image.at,
+            release: word.map(str::to_owned),
+        };
+        journal.append(&entry)?;
+        Ok(store(&aws, &entry))
+    })
+}
+
+/// Puts a built image into ECR, with what it is scripted to do, and gives its digest.
+pub fn store(aws: &Aws, entry: &Entry) -> String {
+    let specification = ImageSpec {
+        tags: entry.tags.clone(),
+        pushed_at: entry.at,
+        revision_label: Some(entry.sha.clone()),
+        ..ImageSpec::default()
+    };
+    let digest = aws.push_image(
+        NONPROD,
+        REGION,
+        &seed::repository_of(&entry.service),
+        specification,
+    );
+    let failure = entry.bad_release().map(|release| match release {
+        BadRelease::CannotPull => Failure::CannotPull,
+        BadRelease::Exits => Failure::Exits { code: 1 },
+        BadRelease::Unhealthy => Failure::HealthCheck,
+        BadRelease::OutOfMemory => Failure::OutOfMemory,
+        BadRelease::Stuck => Failure::Stuck,
+    });
+    if let Some(failure) = failure {
+        aws.script_image(&digest, failure);
+    }
+    digest
 }

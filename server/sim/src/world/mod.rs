@@ -8,14 +8,16 @@
 pub mod catalogue;
 mod departures;
 mod developers;
+mod fleet;
 pub mod history;
 mod journal;
+mod memory;
+mod options;
 mod page;
 mod seed;
 pub mod story;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,91 +25,26 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::task::JoinHandle;
 
-use crate::aws::{Aws, Failure, ImageSpec, control};
-use crate::ci::plan::BadRelease;
-use crate::ci::{BuiltImage, Ci, Registry};
+use crate::aws::{Aws, control};
+use crate::ci::Ci;
 use crate::clock::SimClock;
 use crate::forge::webhook::Webhooks;
 use crate::forge::{Forge, Pushed};
 use crate::http::{self, Server};
 use crate::identity::{Client, Identity};
 use crate::ledger::Ledger;
-use catalogue::{NONPROD, REGION};
 pub use developers::Developers;
 pub use history::History;
-use journal::{Beginning, Entry, Journal};
+use journal::{Beginning, Journal, registry, store};
+use memory::Memory;
+pub use options::WorldOptions;
 
 /// The file that says how the world began.
 const RECORD: &str = "world.json";
+/// The file that says what was deployed since.
+const MEMORY: &str = "fleet.json";
 /// The file that lists the images built since.
 const IMAGES: &str = "images.jsonl";
-/// 2026-06-10 09:00 UTC, a Wednesday: when driven worlds begin unless told otherwise.
-const DRIVEN_START: i64 = 1_781_082_000_000;
-
-/// How to start a world.
-#[derive(Clone)]
-pub struct WorldOptions {
-    /// Where its repositories and records are kept.
-    pub data: PathBuf,
-    /// Where Yardmaster is reached; see [`World::set_yardmaster`] when that is known later.
-    pub yardmaster_url: String,
-    /// How many times shorter everything lasts, when the clock runs by itself.
-    pub speed: u32,
-    /// What everything random is drawn from.
-    pub seed: u64,
-    /// Whether time only moves when it is told to.
-    pub driven: bool,
-    /// When a driven world begins, in milliseconds since 1970.
-    pub start_millis: i64,
-    /// Whether simulated developers push by themselves.
-    pub autoplay: bool,
-    /// Where AWS listens; port 0 picks one.
-    pub aws_address: SocketAddr,
-    /// Where the identity provider listens.
-    pub identity_address: SocketAddr,
-    /// Where the forge's page listens.
-    pub forge_address: SocketAddr,
-    /// What signs webhooks.
-    pub webhook_secret: String,
-    /// How Yardmaster calls itself at the identity provider.
-    pub client_id: String,
-    /// Yardmaster's secret there.
-    pub client_secret: String,
-    /// Paths below `yardmaster_url` to which logins may return.
-    pub callback_paths: Vec<String>,
-    /// Where AWS's ledger is kept, if not only in memory.
-    pub ledger: Option<PathBuf>,
-}
-
-impl WorldOptions {
-    /// A world that runs by itself at real speed, on ports of its own choice.
-    pub fn new(data: impl Into<PathBuf>, yardmaster_url: &str) -> Self {
-        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self {
-            data: data.into(),
-            yardmaster_url: yardmaster_url.to_owned(),
-            speed: 1,
-            seed: 1,
-            driven: false,
-            start_millis: DRIVEN_START,
-            autoplay: false,
-            aws_address: anywhere,
-            identity_address: anywhere,
-            forge_address: anywhere,
-            webhook_secret: "demo-webhook-secret".to_owned(),
-            client_id: "yardmaster".to_owned(),
-            client_secret: "demo-client-secret".to_owned(),
-            callback_paths: vec!["/auth/callback/acme".to_owned(), "/auth/callback".to_owned()],
-            ledger: None,
-        }
-    }
-
-    /// The same world with a clock that only tests move.
-    pub fn driven(mut self) -> Self {
-        self.driven = true;
-        self
-    }
-}
 
 /// A running world. Dropping it ends it.
 #[derive(Debug)]
@@ -131,8 +68,9 @@ pub struct World {
     history: Arc<History>,
     callback_paths: Vec<String>,
     developers: Arc<Developers>,
-    identity: Identity,
+    identity: Option<Identity>,
     servers: Vec<Server>,
+    memory: PathBuf,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -157,16 +95,17 @@ impl World {
         let webhooks = Webhooks::start(&options.yardmaster_url, &options.webhook_secret)?;
         let forge = Arc::new(Forge::new(&options.data.join("git"), &forge_url, webhooks)?);
 
-        let history = past(&options, &clock, &forge, &aws).await?;
         let (journal, entries) = Journal::open(options.data.join(IMAGES))?;
+        // Before the services: what they run may have been built since.
+        for entry in &entries {
+            store(&aws, entry);
+        }
+        let history = past(&options, &clock, &forge, &aws).await?;
         let mut numbers = BTreeMap::new();
         let built = history.builds.iter().map(|build| (&build.service, build.number));
         for (service, number) in built.chain(entries.iter().map(|entry| (&entry.service, entry.number))) {
             let last: &mut u64 = numbers.entry(service.clone()).or_default();
             *last = number.max(*last);
-        }
-        for entry in &entries {
-            store(&aws, entry);
         }
         // Later than all ids of the past, and than those of an earlier start.
         let first_run = (clock.now_millis() / 1000).unsigned_abs();
@@ -202,6 +141,11 @@ impl World {
         let forge_server = Server::start(forge_listener, page::router(Arc::clone(&developers)))?;
 
         let mut tasks = vec![tokio::spawn(keep_ticking(clock.clone(), Arc::clone(&ci)))];
+        let memory = options.data.join(MEMORY);
+        // A driven world belongs to a test, which may count calls: there the end must do.
+        if !options.driven {
+            tasks.push(tokio::spawn(memory::keep(Arc::clone(&aws), memory.clone())));
+        }
         if options.autoplay {
             tasks.push(tokio::spawn(Arc::clone(&developers).work(options.seed)));
         }
@@ -217,8 +161,9 @@ impl World {
             history: Arc::new(history),
             callback_paths: options.callback_paths,
             developers,
-            identity,
+            identity: Some(identity),
             servers: vec![aws_server, forge_server],
+            memory,
             tasks,
         })
     }
@@ -237,14 +182,15 @@ impl World {
     pub fn set_yardmaster(&self, url: &str) {
         self.forge.webhooks().set_yardmaster(url);
         for path in &self.callback_paths {
-            self.identity
-                .allow_redirect(&format!("{}{path}", url.trim_end_matches('/')));
+            self.allow_redirect(&format!("{}{path}", url.trim_end_matches('/')));
         }
     }
 
     /// Lets a login return to one more address.
     pub fn allow_redirect(&self, uri: &str) {
-        self.identity.allow_redirect(uri);
+        if let Some(identity) = &self.identity {
+            identity.allow_redirect(uri);
+        }
     }
 
     /// Moves a driven clock, does what became due in the CI and waits until its webhooks were delivered.
@@ -263,6 +209,12 @@ impl World {
         for server in std::mem::take(&mut self.servers) {
             server.stop().await;
         }
+        if let Some(identity) = self.identity.take() {
+            identity.stop().await;
+        }
+        if let Err(error) = Memory::of(&self.aws).and_then(|memory| memory.write(&self.memory)) {
+            tracing::warn!(%error, "the demo will forget what was deployed");
+        }
     }
 }
 
@@ -278,66 +230,20 @@ impl Drop for World {
 async fn past(options: &WorldOptions, clock: &SimClock, forge: &Forge, aws: &Aws) -> Result<History> {
     let record = options.data.join(RECORD);
     let seed = options.seed;
+    let memory = Memory::read(&options.data.join(MEMORY))?;
     if let Some(beginning) = Beginning::read(&record, seed)? {
         for service in catalogue::SERVICES {
             forge.open(service.name).await?;
         }
         let story = story::tell(seed, beginning.until);
-        return seed::fill(aws, seed, beginning.until, &story, &beginning.commits);
+        return seed::fill(aws, seed, beginning.until, &story, &beginning.commits, &memory);
     }
     let until = seed::midnight(clock.now_millis());
     let story = story::tell(seed, until);
     let commits = seed::commits(forge, &story).await?;
-    let history = seed::fill(aws, seed, until, &story, &commits)?;
+    let history = seed::fill(aws, seed, until, &story, &commits, &memory)?;
     Beginning { seed, until, commits }.write(&record)?;
     Ok(history)
-}
-
-/// Puts what the CI builds into ECR and notes it down.
-fn registry(aws: Arc<Aws>, journal: Journal) -> Registry {
-    Box::new(move |image: &BuiltImage<'_>| {
-        let release = image.wishes.release;
-        let word = BadRelease::ALL
-            .iter()
-            .find(|(known, ..)| Some(*known) == release)
-            .map(|(_, word, _)| *word);
-        let entry = Entry {
-            service: image.pushed.repository.name.clone(),
-            sha: image.pushed.sha.clone(),
-            number: image.number,
-            tags: image.tags.clone(),
-            at: image.at,
-            release: word.map(str::to_owned),
-        };
-        journal.append(&entry)?;
-        Ok(store(&aws, &entry))
-    })
-}
-
-fn store(aws: &Aws, entry: &Entry) -> String {
-    let specification = ImageSpec {
-        tags: entry.tags.clone(),
-        pushed_at: entry.at,
-        revision_label: Some(entry.sha.clone()),
-        ..ImageSpec::default()
-    };
-    let digest = aws.push_image(
-        NONPROD,
-        REGION,
-        &seed::repository_of(&entry.service),
-        specification,
-    );
-    let failure = entry.bad_release().map(|release| match release {
-        BadRelease::CannotPull => Failure::CannotPull,
-        BadRelease::Exits => Failure::Exits { code: 1 },
-        BadRelease::Unhealthy => Failure::HealthCheck,
-        BadRelease::OutOfMemory => Failure::OutOfMemory,
-        BadRelease::Stuck => Failure::Stuck,
-    });
-    if let Some(failure) = failure {
-        aws.script_image(&digest, failure);
-    }
-    digest
 }
 
 /// Lets the CI do what is due whenever time has moved, also when another process moves it.

@@ -155,7 +155,7 @@ fn page(developers: &Developers, pushed: Option<&str>) -> String {
         "<p class=\"dim\">Nobody has pushed since the demo began.</p>".to_owned()
     } else {
         format!(
-            "<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">Service</th><th scope=\"col\">Branch</th>\
+            "<div class=\"scroll\" role=\"region\" aria-labelledby=\"runs\" tabindex=\"0\"><table>\n<thead><tr><th scope=\"col\">Service</th><th scope=\"col\">Branch</th>\
              <th scope=\"col\">Commit</th><th scope=\"col\">Author</th><th scope=\"col\">Build</th>\
              <th scope=\"col\">When (UTC)</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>"
         )
@@ -165,7 +165,7 @@ fn page(developers: &Developers, pushed: Option<&str>) -> String {
          <p class=\"dim\">The demo’s stand-in for GitHub and its CI. What is pushed here is built, and Yardmaster hears of it.</p>\n\
          {notice}<form method=\"post\" action=\"/push\" class=\"card\">\n<h2 style=\"margin-top:0\">Push a commit</h2>\n\
          <div class=\"fields\">\n{}{}{}{}{}</div>\n<button>Push a commit</button>\n</form>\n\
-         <h2>Pushes and builds</h2>\n<p><a href=\"/\">Refresh</a></p>\n{table}",
+         <h2 id=\"runs\">Pushes and builds</h2>\n<nav aria-label=\"This page\"><a href=\"/\">Refresh</a> <a href=\"{}\">Go to Yardmaster</a></nav>\n{table}",
         select(
             "service",
             "Service",
@@ -189,6 +189,7 @@ fn page(developers: &Developers, pushed: Option<&str>) -> String {
         ),
         "<label>Message<input name=\"message\" placeholder=\"Improve the service\" autocomplete=\"off\"></label>\n",
         select("kind", "What comes of it", kinds()),
+        escape(&developers.forge.webhooks().yardmaster()),
     );
     html::page("Acme forge", "", &body)
 }

@@ -1,21 +1,20 @@
-//! Writes the story down: commits into Git, images into ECR, services into ECS. Gives the history that agrees.
+//! Writes the story down: commits into Git, images into ECR, services ([`fleet`]) into ECS. Gives the history that
+//! agrees.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
 
-use super::catalogue::{ENVIRONMENTS, EXTERNAL_ID, NONPROD, PROD, REGION, SERVICES, Service};
+use super::catalogue::{ENVIRONMENTS, EXTERNAL_ID, NONPROD, PROD, REGION, SERVICES};
 use super::history::{Build, History, Image, Stage};
+use super::memory::Memory;
 use super::story::{DAY, Story, Told};
-use super::{departures, story};
-use crate::aws::{AlarmState, Aws, Failure, ImageSpec, ServiceSpec};
+use super::{departures, fleet, story};
+use crate::aws::{AlarmState, Aws, Failure, ImageSpec};
 use crate::ci::plan::{self, End};
 use crate::forge::git::{self, Commit, Import, Parent};
 use crate::forge::{Forge, Repository};
 
-/// Task definitions that ECS keeps for each slot.
-const REVISIONS: usize = 3;
 /// Successful deployments of a slot whose images never expire.
 const KNOWN_GOOD: usize = 5;
 
@@ -83,7 +82,14 @@ async fn write(repository: &Repository, story: &Story) -> Result<Vec<(usize, Str
 }
 
 /// Fills an empty AWS so that it looks as the story ends, and gives the history.
-pub(super) fn fill(aws: &Aws, seed: u64, until: i64, story: &Story, ids: &[String]) -> Result<History> {
+pub(super) fn fill(
+    aws: &Aws,
+    seed: u64,
+    until: i64,
+    story: &Story,
+    ids: &[String],
+    memory: &Memory,
+) -> Result<History> {
     for (account, alias) in [(NONPROD, "acme-nonprod"), (PROD, "acme-prod")] {
         aws.add_account(account, alias);
         for role in ["yardmaster-read", "yardmaster-deploy"] {
@@ -100,7 +106,7 @@ pub(super) fn fill(aws: &Aws, seed: u64, until: i64, story: &Story, ids: &[Strin
     for (environment, account) in ENVIRONMENTS {
         aws.create_cluster(account, REGION, environment);
         for service in SERVICES {
-            slot(aws, service, environment, account, &mut history)
+            fleet::slot(aws, service, environment, account, &mut history, memory)
                 .with_context(|| format!("cannot seed {} in {environment}", service.name))?;
         }
     }
@@ -111,9 +117,9 @@ pub(super) fn fill(aws: &Aws, seed: u64, until: i64, story: &Story, ids: &[Strin
         } else {
             AlarmState::InsufficientData
         };
-        aws.put_alarm(PROD, REGION, &format!("{}-production-5xx", service.name), state);
+        aws.put_alarm(PROD, REGION, &fleet::alarm_of(service), state);
     }
-    strangers(aws, until - 300 * DAY)?;
+    fleet::strangers(aws, until - 300 * DAY)?;
     // Whoever sends the waiting failure out again shall see it fail again.
     if let Some(failed) = history
         .deployments
@@ -223,153 +229,6 @@ fn expire(aws: &Aws, history: &mut History) {
             image.archived = aws.archive_image(NONPROD, REGION, &repository, &image.digest, true);
         }
     }
-}
-
-/// Registers the last task definitions of a slot and creates its service on what runs there.
-fn slot(aws: &Aws, service: &Service, environment: &str, account: &str, history: &mut History) -> Result<()> {
-    let running = history
-        .running(service.name, environment)
-        .context("nothing was ever deployed")?
-        .digest
-        .clone();
-    let mut lately: Vec<String> = Vec::new();
-    let here = |deployment: &&mut super::history::Deployment| {
-        deployment.service == service.name && deployment.environment == environment
-    };
-    for deployment in history.deployments.iter_mut().rev().filter(here) {
-        if !lately.contains(&deployment.digest) && lately.len() < REVISIONS {
-            lately.push(deployment.digest.clone());
-        }
-    }
-    if !lately.contains(&running) {
-        lately.push(running.clone());
-    }
-    let mut known = BTreeMap::new();
-    for digest in lately.into_iter().rev() {
-        let arn =
-            aws.register_task_definition(account, REGION, task_definition(service, environment, &digest))?;
-        known.insert(digest, arn);
-    }
-    for deployment in history.deployments.iter_mut().filter(here) {
-        deployment.task_definition = known.get(&deployment.digest).cloned();
-    }
-    let since = history
-        .running(service.name, environment)
-        .map_or(0, |deployment| deployment.started_at);
-    let breaker = service.name != "reporting";
-    aws.create_service(
-        account,
-        REGION,
-        environment,
-        ServiceSpec {
-            name: format!("acme-{}", service.name),
-            task_definition: known
-                .remove(&running)
-                .context("the running image has no task definition")?,
-            desired: if environment == "production" {
-                service.tasks
-            } else {
-                service.tasks.min(2)
-            },
-            tags: vec![
-                ("yardmaster:service".to_owned(), service.name.to_owned()),
-                ("team".to_owned(), "shop".to_owned()),
-            ],
-            breaker,
-            rollback: breaker,
-            created_at: since,
-            ..ServiceSpec::default()
-        },
-    )?;
-    Ok(())
-}
-
-fn task_definition(service: &Service, environment: &str, digest: &str) -> Value {
-    let image = format!(
-        "{NONPROD}.dkr.ecr.{REGION}.amazonaws.com/{}@{digest}",
-        repository_of(service.name)
-    );
-    let account = if environment == "production" {
-        PROD
-    } else {
-        NONPROD
-    };
-    let (cpu, memory) = service.size;
-    json!({
-        "family": format!("acme-{}-{environment}", service.name),
-        "networkMode": "awsvpc",
-        "requiresCompatibilities": ["FARGATE"],
-        "cpu": cpu.to_string(),
-        "memory": memory.to_string(),
-        "executionRoleArn": format!("arn:aws:iam::{account}:role/acme-task-execution"),
-        "taskRoleArn": format!("arn:aws:iam::{account}:role/acme-{}", service.name),
-        "runtimePlatform": { "cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX" },
-        "containerDefinitions": [{
-            "name": service.name,
-            "image": image,
-            "essential": true,
-            "portMappings": [{ "containerPort": service.port, "hostPort": service.port, "protocol": "tcp" }],
-            "environment": [
-                { "name": "ENVIRONMENT", "value": environment },
-                { "name": "LOG_LEVEL", "value": if environment == "production" { "info" } else { "debug" } },
-                { "name": "PORT", "value": service.port.to_string() },
-            ],
-            "healthCheck": {
-                "command": ["CMD-SHELL", format!("wget -qO- http://127.0.0.1:{}/health || exit 1", service.port)],
-                "interval": 10,
-                "timeout": 5,
-                "retries": 3,
-                "startPeriod": 10,
-            },
-            "logConfiguration": {
-                "logDriver": "awslogs",
-                "options": {
-                    "awslogs-group": format!("/acme/{environment}/{}", service.name),
-                    "awslogs-region": REGION,
-                    "awslogs-stream-prefix": service.name,
-                },
-            },
-        }],
-    })
-}
-
-/// Two services that belong to nobody's mapping.
-fn strangers(aws: &Aws, created_at: i64) -> Result<()> {
-    for (account, cluster, name, image) in [
-        (
-            PROD,
-            "production",
-            "legacy-cron",
-            "public.ecr.aws/docker/library/busybox:1.36",
-        ),
-        (
-            NONPROD,
-            "staging",
-            "bastion",
-            "public.ecr.aws/docker/library/alpine:3.20",
-        ),
-    ] {
-        let input = json!({
-            "family": name,
-            "cpu": "256",
-            "memory": "512",
-            "networkMode": "awsvpc",
-            "requiresCompatibilities": ["FARGATE"],
-            "containerDefinitions": [{ "name": "main", "image": image, "essential": true, "command": ["sleep", "infinity"] }],
-        });
-        let task_definition = aws.register_task_definition(account, REGION, input)?;
-        let specification = ServiceSpec {
-            name: name.to_owned(),
-            task_definition,
-            desired: 1,
-            breaker: false,
-            rollback: false,
-            created_at,
-            ..ServiceSpec::default()
-        };
-        aws.create_service(account, REGION, cluster, specification)?;
-    }
-    Ok(())
 }
 
 /// The image repository of a service.

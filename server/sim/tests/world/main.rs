@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::string_slice,
     reason = "what a test cannot go on without shall stop it"
@@ -10,4 +11,6 @@
 mod forge;
 mod history;
 mod identity;
+mod program;
 mod receiver;
+mod release;

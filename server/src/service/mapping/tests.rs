@@ -33,7 +33,9 @@ fn candidate(name: &str) -> Candidate {
 
 fn tagged(name: &str, service: &str) -> Candidate {
     let mut candidate = candidate(name);
-    candidate.tags.insert("yardmaster:service".to_owned(), service.to_owned());
+    candidate
+        .tags
+        .insert("yardmaster:service".to_owned(), service.to_owned());
     candidate
 }
 
@@ -42,7 +44,10 @@ fn planned(words: &[(&str, &str, &str)], candidates: &[Candidate]) -> Vec<Result
     let words = words
         .iter()
         .map(|(arn, service, container)| {
-            let word = Word { service: (*service).to_owned(), container: (*container).to_owned() };
+            let word = Word {
+                service: (*service).to_owned(),
+                container: (*container).to_owned(),
+            };
             (format!("arn:{arn}"), word)
         })
         .collect();
@@ -60,21 +65,41 @@ fn is(service: &str, container: &str) -> Result<(String, String), String> {
 #[test]
 fn a_persons_word_comes_before_a_tag_and_a_tag_before_the_name() {
     let both = tagged("prod-checkout-svc", "catalog");
-    assert_eq!(planned(&[], &[candidate("prod-checkout-svc")]), [is("checkout", "web")]);
+    assert_eq!(
+        planned(&[], &[candidate("prod-checkout-svc")]),
+        [is("checkout", "web")]
+    );
     assert_eq!(planned(&[], std::slice::from_ref(&both)), [is("catalog", "web")]);
-    assert_eq!(planned(&[("prod-checkout-svc", "search", "web")], &[both]), [is("search", "web")]);
+    assert_eq!(
+        planned(&[("prod-checkout-svc", "search", "web")], &[both]),
+        [is("search", "web")]
+    );
 }
 
 #[test]
 fn what_is_unknown_stays_unmapped_and_says_what_to_do() {
     let nameless = planned(&[], &[candidate("legacy")]).remove(0).unwrap_err();
-    assert!(nameless.contains("no tag `yardmaster:service`") && nameless.contains("prod-{service}-svc"), "{nameless}");
-    let elsewhere = Candidate { cluster: "lab".to_owned(), ..tagged("x", "checkout") };
-    let elsewhere = planned(&[("x", "checkout", "web")], &[elsewhere]).remove(0).unwrap_err();
-    assert!(elsewhere.contains("cluster lab") && elsewhere.contains("[[environment]]"), "{elsewhere}");
+    assert!(
+        nameless.contains("no tag `yardmaster:service`") && nameless.contains("prod-{service}-svc"),
+        "{nameless}"
+    );
+    let elsewhere = Candidate {
+        cluster: "lab".to_owned(),
+        ..tagged("x", "checkout")
+    };
+    let elsewhere = planned(&[("x", "checkout", "web")], &[elsewhere])
+        .remove(0)
+        .unwrap_err();
+    assert!(
+        elsewhere.contains("cluster lab") && elsewhere.contains("[[environment]]"),
+        "{elsewhere}"
+    );
     let odd = planned(&[], &[tagged("x", "a b/c")]).remove(0).unwrap_err();
     assert!(odd.contains("`a b/c`"), "{odd}");
-    let leaving = Candidate { status: "DRAINING".to_owned(), ..tagged("x", "checkout") };
+    let leaving = Candidate {
+        status: "DRAINING".to_owned(),
+        ..tagged("x", "checkout")
+    };
     assert!(planned(&[], &[leaving]).remove(0).is_err());
 }
 
@@ -86,10 +111,14 @@ fn of_several_containers_the_one_with_the_services_image_carries_it() {
         "111122223333.dkr.ecr.eu-central-1.amazonaws.com/acme/checkout:main-1".to_owned(),
     ));
     assert_eq!(planned(&[], std::slice::from_ref(&many)), [is("checkout", "app")]);
-    many.tags.insert("yardmaster:service".to_owned(), "search".to_owned());
+    many.tags
+        .insert("yardmaster:service".to_owned(), "search".to_owned());
     let unclear = planned(&[], std::slice::from_ref(&many)).remove(0).unwrap_err();
     assert!(unclear.contains("web, app"), "{unclear}");
-    assert_eq!(planned(&[("x", "search", "web")], std::slice::from_ref(&many)), [is("search", "web")]);
+    assert_eq!(
+        planned(&[("x", "search", "web")], std::slice::from_ref(&many)),
+        [is("search", "web")]
+    );
     let wrong = planned(&[("x", "search", "db")], &[many]).remove(0).unwrap_err();
     assert!(wrong.contains("`db`"), "{wrong}");
 }
@@ -105,7 +134,12 @@ fn a_second_service_for_a_slot_is_refused_and_the_first_keeps_it() {
     first.held = Some(("checkout".to_owned(), "production".to_owned()));
     let held = planned(&[("two", "checkout", "web")], &[first.clone(), second.clone()]);
     assert_eq!(held[0], is("checkout", "web"));
-    assert!(held[1].as_ref().is_err_and(|why| why.contains("already the ECS service one")), "{held:?}");
+    assert!(
+        held[1]
+            .as_ref()
+            .is_err_and(|why| why.contains("already the ECS service one")),
+        "{held:?}"
+    );
 
     first.held = None;
     let said = planned(&[("two", "checkout", "web")], &[first, second]);
