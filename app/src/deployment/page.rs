@@ -11,7 +11,7 @@ use super::steps::Steps;
 use super::tasks::{events_view, tasks_view};
 use super::{DeploymentView, load_deployment};
 use crate::live::{follow, live};
-use crate::ui::{ImageName, PageHead, Progress, Section, Time, badge, encode, loaded};
+use crate::ui::{ImageName, PageHead, Progress, Section, Time, badge, encode, loaded_page};
 
 /// The page.
 #[component]
@@ -19,7 +19,7 @@ pub fn DeploymentPage() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.read().get("id").unwrap_or_default());
     let deployment = Resource::new(move || id.get(), load_deployment);
-    loaded(deployment, |first| view! { <Deployment first/> })
+    loaded_page(deployment, |first| view! { <Deployment first/> })
 }
 
 #[component]

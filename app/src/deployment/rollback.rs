@@ -6,7 +6,7 @@ use leptos_router::hooks::use_params_map;
 use wasm_bindgen::JsCast;
 
 use super::{RollBack, RollbackPlan, RollbackTarget, load_rollback_plan};
-use crate::ui::{EmptyState, ImageName, PageHead, Section, Time, encode, loaded};
+use crate::ui::{EmptyState, ImageName, PageHead, Section, Time, encode, loaded_page};
 
 /// The page.
 #[component]
@@ -23,7 +23,7 @@ pub fn RollbackPage() -> impl IntoView {
         move || slot.get(),
         |(service, environment)| load_rollback_plan(service, environment),
     );
-    loaded(plan, |plan| view! { <Rollback plan/> })
+    loaded_page(plan, |plan| view! { <Rollback plan/> })
 }
 
 #[component]

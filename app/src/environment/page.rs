@@ -8,7 +8,7 @@ use crate::live::live;
 use crate::text::Tone;
 use crate::ui::{
     Badge, DataTable, EmptyState, FreshnessNote, PageHead, Pagination, Section, Time, badge, encode,
-    line_class, loaded, use_query,
+    line_class, loaded_page, use_query,
 };
 
 /// The page. `?before=` turns the pages of past trains.
@@ -33,7 +33,7 @@ pub fn EnvironmentPage() -> impl IntoView {
         },
         |(name, before, _)| load_environment(name, before),
     );
-    loaded(
+    loaded_page(
         environment,
         move |environment| view! { <Line environment first_page=before.get_untracked().is_none()/> },
     )

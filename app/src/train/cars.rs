@@ -15,7 +15,7 @@ pub fn Cars(train: ReadSignal<TrainView>) -> impl IntoView {
     });
     let car = move |id: String| {
         let car = Memo::new(move |_| train.with(|train| train.cars.iter().find(|car| car.id == id).cloned()));
-        view! { <Car car/> }
+        view! { <Car car/> }.into_any()
     };
     view! {
         <Section title="Cars">
@@ -41,7 +41,7 @@ fn Car(car: Memo<Option<CarView>>) -> impl IntoView {
     let face = Memo::new(move |_| car.get().map(|car| CarView { commits: None, ..car }));
     view! {
         <li class="car">
-            {move || face.get().map(face_view)}
+            {move || face.get().map(|car| face_view(car).into_any())}
             {move || commits.get().map(commits_view)}
         </li>
     }

@@ -13,7 +13,7 @@ use super::gates::Gates;
 use super::{LogEntry, TrainView, load_train};
 use crate::live::{follow, live};
 use crate::text::{Millis, Tone};
-use crate::ui::{Badge, Digest, PageHead, Section, Time, badge, encode, loaded};
+use crate::ui::{Badge, Digest, PageHead, Section, Time, badge, encode, loaded_page};
 
 /// The page.
 #[component]
@@ -31,7 +31,7 @@ pub fn TrainPage() -> impl IntoView {
         move || address.get(),
         |(environment, number)| load_train(environment, number),
     );
-    loaded(train, |first| view! { <Train first/> })
+    loaded_page(train, |first| view! { <Train first/> })
 }
 
 #[component]

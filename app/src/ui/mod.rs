@@ -15,7 +15,7 @@ pub use act::{ActionButton, ActionNote, Field, ReasonForm};
 pub use badge::{Badge, Progress, Worded, badge};
 pub use header::Header;
 pub use image::{Digest, ImageName, short_digest};
-pub use notes::{EmptyState, ErrorNote, FreshnessNote, Loading, loaded};
+pub use notes::{EmptyState, ErrorNote, FreshnessNote, Loading, loaded, loaded_page};
 pub use page::{PageHead, Section, Tabs, line_class};
 pub use query::{Query, encode, use_query};
 pub use table::{DataTable, Pagination};

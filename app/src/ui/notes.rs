@@ -4,6 +4,7 @@ use leptos::either::Either;
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
+use super::page::PageHead;
 use super::query::encode;
 use super::time::clock_text;
 use crate::error::ApiError;
@@ -18,6 +19,42 @@ where
     T: Clone + Send + Sync + 'static,
     V: IntoView + 'static,
 {
+    either(resource, face, |error| view! { <ErrorNote error /> })
+}
+
+/// The same for a page whose head comes with its data: where there are none, the problem has a head of its own.
+pub fn loaded_page<T, V>(
+    resource: Resource<Result<T, ApiError>>,
+    face: impl Fn(T) -> V + Clone + Send + Sync + 'static,
+) -> impl IntoView
+where
+    T: Clone + Send + Sync + 'static,
+    V: IntoView + 'static,
+{
+    either(resource, face, |error| {
+        let title = match error {
+            ApiError::NotFound(_) => "Not found",
+            ApiError::Forbidden(_) => "Not allowed",
+            ApiError::Unauthenticated => "Not logged in",
+            _ => "Not available",
+        };
+        view! {
+            <PageHead title />
+            <ErrorNote error />
+        }
+    })
+}
+
+fn either<T, V, E>(
+    resource: Resource<Result<T, ApiError>>,
+    face: impl Fn(T) -> V + Clone + Send + Sync + 'static,
+    problem: fn(ApiError) -> E,
+) -> impl IntoView
+where
+    T: Clone + Send + Sync + 'static,
+    V: IntoView + 'static,
+    E: IntoView + 'static,
+{
     view! {
         <Transition fallback=Loading>
             {move || {
@@ -25,7 +62,7 @@ where
                 Suspend::new(async move {
                     match resource.await {
                         Ok(value) => Either::Left(face(value)),
-                        Err(error) => Either::Right(view! { <ErrorNote error /> }),
+                        Err(error) => Either::Right(problem(error)),
                     }
                 })
             }}

@@ -6,17 +6,34 @@
 //! people: seal · approve · depart · hold · reopen · cancel ── act ──────────────────┘
 //! ```
 
+mod act;
+mod boarding;
 mod car;
+mod content;
+mod facts;
+mod history;
+mod load;
 mod manifest;
+mod plan;
 mod reopen;
+mod service;
 mod state;
 mod store;
+mod tick;
 
 pub use car::{Car, CarPhase, Content};
+pub use facts::{
+    AlarmFact, Ancestry, BuildFact, Candidate, CarFacts, Facts, Line, SlotFacts, SourceFact, TrainFacts,
+    Upstream,
+};
+pub use history::{Commit, History};
 pub use manifest::{Manifest, ManifestCar, manifest_cars};
+pub use plan::{Step, plan};
 pub use reopen::reopen_touching;
+pub use service::Trains;
 pub use state::{Departure, Held, Illegal, Phase, Sealed, Train};
 pub use store::Refused;
+pub use tick::Status;
 
 use crate::db::Db;
 

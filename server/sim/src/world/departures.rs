@@ -316,8 +316,12 @@ impl Yard<'_> {
 
     /// People who write nothing in this story, so that no author approves.
     fn approvers(&mut self, express: bool) -> Vec<String> {
-        let two = !express && self.random.random_bool(0.6);
-        let people: &[&str] = if two { &["archie", "ada"] } else { &["archie"] };
+        let both = !express && self.random.random_bool(0.4);
+        let one = ["sena", "archie"]
+            .choose(&mut self.random)
+            .copied()
+            .unwrap_or("sena");
+        let people: &[&str] = if both { &["sena", "archie"] } else { &[one] };
         people.iter().map(|login| (*login).to_owned()).collect()
     }
 

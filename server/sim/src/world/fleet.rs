@@ -7,18 +7,22 @@ use serde_json::{Value, json};
 
 use super::catalogue::{NONPROD, PROD, REGION, Service};
 use super::history::{Deployment, History};
+use super::memory::Memory;
 use super::seed::repository_of;
 use crate::aws::{Aws, ServiceSpec};
 
 /// Task definitions that ECS keeps for each slot.
 const REVISIONS: usize = 3;
-/// Registers the last task definitions of a slot and creates its service on what runs there.
+
+/// Registers the last task definitions of a slot and creates its service on what runs there: what the past says, or
+/// what was deployed since.
 pub(super) fn slot(
     aws: &Aws,
     service: &Service,
     environment: &str,
     account: &str,
     history: &mut History,
+    memory: &Memory,
 ) -> Result<()> {
     let running = history
         .running(service.name, environment)
@@ -46,9 +50,16 @@ pub(super) fn slot(
     for deployment in history.deployments.iter_mut().filter(here) {
         deployment.task_definition = known.get(&deployment.digest).cloned();
     }
-    let since = history
+    let (mut task_definition, mut since) = history
         .running(service.name, environment)
-        .map_or(0, |deployment| deployment.started_at);
+        .and_then(|deployment| Some((deployment.task_definition.clone()?, deployment.started_at)))
+        .context("the running image has no task definition")?;
+    if let Some(slot) = memory.slot(&family_of(service, environment)) {
+        for revision in slot.revisions.iter().skip(known.len()) {
+            aws.register_task_definition(account, REGION, revision.clone())?;
+        }
+        (task_definition, since) = (slot.running.clone(), slot.since);
+    }
     let breaker = service.name != "reporting";
     aws.create_service(
         account,
@@ -56,9 +67,7 @@ pub(super) fn slot(
         environment,
         ServiceSpec {
             name: format!("acme-{}", service.name),
-            task_definition: known
-                .remove(&running)
-                .context("the running image has no task definition")?,
+            task_definition,
             desired: if environment == "production" {
                 service.tasks
             } else {
@@ -94,7 +103,7 @@ fn task_definition(service: &Service, environment: &str, digest: &str) -> Value 
     };
     let (cpu, memory) = service.size;
     json!({
-        "family": format!("acme-{}-{environment}", service.name),
+        "family": family_of(service, environment),
         "networkMode": "awsvpc",
         "requiresCompatibilities": ["FARGATE"],
         "cpu": cpu.to_string(),
@@ -168,6 +177,11 @@ pub(super) fn strangers(aws: &Aws, created_at: i64) -> Result<()> {
         aws.create_service(account, REGION, cluster, specification)?;
     }
     Ok(())
+}
+
+/// The family of a slot's task definitions.
+pub(super) fn family_of(service: &Service, environment: &str) -> String {
+    format!("acme-{}-{environment}", service.name)
 }
 
 /// The alarm of a service in production.

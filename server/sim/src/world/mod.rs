@@ -11,12 +11,14 @@ mod developers;
 mod fleet;
 pub mod history;
 mod journal;
+mod memory;
 mod options;
 mod page;
 mod seed;
 pub mod story;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,10 +36,13 @@ use crate::ledger::Ledger;
 pub use developers::Developers;
 pub use history::History;
 use journal::{Beginning, Journal, registry, store};
+use memory::Memory;
 pub use options::WorldOptions;
 
 /// The file that says how the world began.
 const RECORD: &str = "world.json";
+/// The file that says what was deployed since.
+const MEMORY: &str = "fleet.json";
 /// The file that lists the images built since.
 const IMAGES: &str = "images.jsonl";
 
@@ -65,6 +70,7 @@ pub struct World {
     developers: Arc<Developers>,
     identity: Option<Identity>,
     servers: Vec<Server>,
+    memory: PathBuf,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -89,16 +95,17 @@ impl World {
         let webhooks = Webhooks::start(&options.yardmaster_url, &options.webhook_secret)?;
         let forge = Arc::new(Forge::new(&options.data.join("git"), &forge_url, webhooks)?);
 
-        let history = past(&options, &clock, &forge, &aws).await?;
         let (journal, entries) = Journal::open(options.data.join(IMAGES))?;
+        // Before the services: what they run may have been built since.
+        for entry in &entries {
+            store(&aws, entry);
+        }
+        let history = past(&options, &clock, &forge, &aws).await?;
         let mut numbers = BTreeMap::new();
         let built = history.builds.iter().map(|build| (&build.service, build.number));
         for (service, number) in built.chain(entries.iter().map(|entry| (&entry.service, entry.number))) {
             let last: &mut u64 = numbers.entry(service.clone()).or_default();
             *last = number.max(*last);
-        }
-        for entry in &entries {
-            store(&aws, entry);
         }
         // Later than all ids of the past, and than those of an earlier start.
         let first_run = (clock.now_millis() / 1000).unsigned_abs();
@@ -134,6 +141,11 @@ impl World {
         let forge_server = Server::start(forge_listener, page::router(Arc::clone(&developers)))?;
 
         let mut tasks = vec![tokio::spawn(keep_ticking(clock.clone(), Arc::clone(&ci)))];
+        let memory = options.data.join(MEMORY);
+        // A driven world belongs to a test, which may count calls: there the end must do.
+        if !options.driven {
+            tasks.push(tokio::spawn(memory::keep(Arc::clone(&aws), memory.clone())));
+        }
         if options.autoplay {
             tasks.push(tokio::spawn(Arc::clone(&developers).work(options.seed)));
         }
@@ -151,6 +163,7 @@ impl World {
             developers,
             identity: Some(identity),
             servers: vec![aws_server, forge_server],
+            memory,
             tasks,
         })
     }
@@ -199,6 +212,9 @@ impl World {
         if let Some(identity) = self.identity.take() {
             identity.stop().await;
         }
+        if let Err(error) = Memory::of(&self.aws).and_then(|memory| memory.write(&self.memory)) {
+            tracing::warn!(%error, "the demo will forget what was deployed");
+        }
     }
 }
 
@@ -214,17 +230,18 @@ impl Drop for World {
 async fn past(options: &WorldOptions, clock: &SimClock, forge: &Forge, aws: &Aws) -> Result<History> {
     let record = options.data.join(RECORD);
     let seed = options.seed;
+    let memory = Memory::read(&options.data.join(MEMORY))?;
     if let Some(beginning) = Beginning::read(&record, seed)? {
         for service in catalogue::SERVICES {
             forge.open(service.name).await?;
         }
         let story = story::tell(seed, beginning.until);
-        return seed::fill(aws, seed, beginning.until, &story, &beginning.commits);
+        return seed::fill(aws, seed, beginning.until, &story, &beginning.commits, &memory);
     }
     let until = seed::midnight(clock.now_millis());
     let story = story::tell(seed, until);
     let commits = seed::commits(forge, &story).await?;
-    let history = seed::fill(aws, seed, until, &story, &commits)?;
+    let history = seed::fill(aws, seed, until, &story, &commits, &memory)?;
     Beginning { seed, until, commits }.write(&record)?;
     Ok(history)
 }

@@ -12,7 +12,7 @@ const DRIVEN_START: i64 = 1_781_082_000_000;
 pub struct WorldOptions {
     /// Where its repositories and records are kept.
     pub data: PathBuf,
-    /// Where Yardmaster is reached; see [`World::set_yardmaster`] when that is known later.
+    /// Where Yardmaster is reached; see [`super::World::set_yardmaster`] when that is known later.
     pub yardmaster_url: String,
     /// How many times shorter everything lasts, when the clock runs by itself.
     pub speed: u32,

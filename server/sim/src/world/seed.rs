@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::catalogue::{ENVIRONMENTS, EXTERNAL_ID, NONPROD, PROD, REGION, SERVICES};
 use super::history::{Build, History, Image, Stage};
+use super::memory::Memory;
 use super::story::{DAY, Story, Told};
 use super::{departures, fleet, story};
 use crate::aws::{AlarmState, Aws, Failure, ImageSpec};
@@ -81,7 +82,14 @@ async fn write(repository: &Repository, story: &Story) -> Result<Vec<(usize, Str
 }
 
 /// Fills an empty AWS so that it looks as the story ends, and gives the history.
-pub(super) fn fill(aws: &Aws, seed: u64, until: i64, story: &Story, ids: &[String]) -> Result<History> {
+pub(super) fn fill(
+    aws: &Aws,
+    seed: u64,
+    until: i64,
+    story: &Story,
+    ids: &[String],
+    memory: &Memory,
+) -> Result<History> {
     for (account, alias) in [(NONPROD, "acme-nonprod"), (PROD, "acme-prod")] {
         aws.add_account(account, alias);
         for role in ["yardmaster-read", "yardmaster-deploy"] {
@@ -98,7 +106,7 @@ pub(super) fn fill(aws: &Aws, seed: u64, until: i64, story: &Story, ids: &[Strin
     for (environment, account) in ENVIRONMENTS {
         aws.create_cluster(account, REGION, environment);
         for service in SERVICES {
-            fleet::slot(aws, service, environment, account, &mut history)
+            fleet::slot(aws, service, environment, account, &mut history, memory)
                 .with_context(|| format!("cannot seed {} in {environment}", service.name))?;
         }
     }

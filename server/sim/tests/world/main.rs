@@ -11,5 +11,6 @@
 mod forge;
 mod history;
 mod identity;
+mod program;
 mod receiver;
 mod release;

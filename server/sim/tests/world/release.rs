@@ -106,3 +106,47 @@ async fn a_stuck_release_stays_in_progress() {
         (&json!(sent), &json!("IN_PROGRESS"))
     );
 }
+
+#[tokio::test]
+async fn a_restarted_world_still_runs_what_was_deployed() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = WorldOptions::new(directory.path(), "http://127.0.0.1:9").driven();
+    let world = World::start(options.clone()).await.unwrap();
+    built(&world, "cart", "A change").await;
+    let sent = deploy(&world, "cart");
+    world.clock.advance(Duration::from_secs(3600));
+    let known = definition(&world, &sent);
+    let (untouched, start_millis) = (
+        service(&world, "web")["taskDefinition"].clone(),
+        world.clock.now_millis(),
+    );
+    world.shutdown().await;
+
+    let world = World::start(WorldOptions {
+        start_millis,
+        ..options
+    })
+    .await
+    .unwrap();
+    let after = service(&world, "cart");
+    assert_eq!(
+        (&after["taskDefinition"], &after["runningCount"]),
+        (&json!(sent), &json!(2))
+    );
+    assert_eq!(definition(&world, &sent), known);
+    assert_eq!(service(&world, "web")["taskDefinition"], untouched);
+}
+
+/// A task definition without what its registration stamps on it.
+fn definition(world: &World, arn: &str) -> Value {
+    let asked = json!({ "taskDefinition": arn, "include": ["TAGS"] });
+    let mut known = world
+        .aws
+        .ecs(NONPROD, REGION, "DescribeTaskDefinition", asked)
+        .unwrap();
+    known["taskDefinition"]
+        .as_object_mut()
+        .unwrap()
+        .retain(|field, _| !field.starts_with("registered"));
+    known
+}
