@@ -367,6 +367,13 @@ async fn a_delivery_that_cannot_be_applied_stops_no_other_and_dies_after_five_tr
                 (round.failed, round.dead),
                 if tries < 5 { (1, 0) } else { (0, 1) }
             );
+            let at_once = door.inbox.tick().await.unwrap();
+            assert_eq!(
+                at_once,
+                server::inbox::Round::default(),
+                "it waits before it tries again"
+            );
+            store.clock.advance(900_000);
         }
         assert_eq!(door.inbox.tick().await.unwrap(), server::inbox::Round::default());
         let bad = deliveries(&store.db)
