@@ -82,7 +82,7 @@ async fn a_mirror_knows_commits_authors_and_ancestry() {
         let commit = &between[1];
         assert_eq!(commit.author_email, "ada@example.org");
         assert_eq!(commit.committer_name, "Cleo Committer");
-        assert_eq!(commit.parents, [one.clone()]);
+        assert_eq!(commit.parents, std::slice::from_ref(&one));
         assert_eq!(commit.committed_at, 1_772_359_200_000);
         assert_eq!(
             commit.co_authors,
