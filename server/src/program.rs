@@ -74,7 +74,7 @@ impl Program {
         let sync = Sync::at_speed(db.clone(), aws.clone(), cipher.clone(), speed);
         let trains = Arc::new(Trains::new(db.clone(), mirrors.clone(), cipher.clone()));
         let deployments = Arc::new(Deployments::new(db.clone(), aws, cipher.clone(), replica).with_speed(speed).with_check(trains.clone()).with_reopen(trains.clone()));
-        let boards = Boards::new(db.clone(), mirrors.clone());
+        let boards = Boards::new(db.clone(), mirrors.clone()).with_names_of(&config);
         let backend = Backend {
             account: Arc::new(Accounts { db: db.clone(), logins: logins.clone(), mirrors: mirrors.clone(), demo_forge }),
             audit: Arc::new(Audits::new(db.clone())),
