@@ -1,6 +1,7 @@
 //! AWS in our own words: small traits that the rest of the program uses, implemented over the SDK in [`client`].
 //! SDK errors are classified here, once, into [`AwsError`].
 
+pub mod client;
 mod types;
 
 use async_trait::async_trait;

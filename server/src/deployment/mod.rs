@@ -8,11 +8,18 @@
 //! any process may go on where another was killed. ECS takes no idempotency key; what makes a step safe to repeat is
 //! that its intent is written before it, and ECS is read again before it is called again.
 
+pub mod diagnose;
 mod engine;
+mod evidence;
 mod hooks;
+mod journal;
+mod lease;
+mod observe;
+pub mod plan;
 mod request;
 mod standing;
 mod state;
+mod store;
 
 pub use engine::{Deployments, Status};
 pub use hooks::{DepartureCheck, ReopenTrains, TrainRow};

@@ -183,6 +183,29 @@ fn default_tag() -> Option<String> {
     Some("yardmaster:service".to_owned())
 }
 
+impl Approvals {
+    /// "1 of 2 approvals by a lead"
+    pub fn progress(&self, given: usize) -> String {
+        let approvals = if self.count == 1 { "approval" } else { "approvals" };
+        format!("{given} of {} {approvals} by {}", self.count, self.who())
+    }
+
+    /// "a senior developer or an architect"
+    pub fn who(&self) -> String {
+        if self.roles.is_empty() {
+            return "anybody with the right to approve".to_owned();
+        }
+        self.roles
+            .iter()
+            .map(|role| match role.word().to_lowercase() {
+                word if word.starts_with(['a', 'e', 'i', 'o']) => format!("an {word}"),
+                word => format!("a {word}"),
+            })
+            .collect::<Vec<_>>()
+            .join(" or ")
+    }
+}
+
 impl Environment {
     /// The sources, parsed.
     pub fn parsed_sources(&self) -> impl Iterator<Item = Source<'_>> {

@@ -17,7 +17,7 @@ pub async fn remember_task_definition(
     definition: &TaskDefinition,
 ) -> sqlx::Result<()> {
     let content = canonical_json(&definition.content);
-    let sealed = tx.seal(cipher, &place(&definition.arn), &content);
+    let sealed = cipher.seal(tx.ids(), &place(&definition.arn), &content);
     let now = tx.now();
     sqlx::query(
         "INSERT INTO task_definition (arn, family, revision, content, content_sha256, images, seen_at)

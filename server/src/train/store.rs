@@ -5,9 +5,11 @@ use app::error::ApiError;
 use sqlx::AnyExecutor;
 
 use super::car::{Car, CarPhase, CarRow, Content};
+use super::facts::Candidate;
 use super::state::{Illegal, Phase, Train, TrainRow};
 use crate::db::{Db, Inconsistent, Tx};
 use crate::error::internal;
+use crate::service::Slot;
 
 /// Why a write did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -256,21 +258,72 @@ pub async fn save(tx: &mut Tx, train: &Train) -> Result<(), Refused> {
     }
 }
 
-/// Compares a train's version and raises it, without other change: for writes to what hangs on it.
+/// Compares a train's version and locks its row: for writes to what hangs on it.
 ///
 /// # Errors
 /// [`Refused::Moved`] where somebody wrote it since it was read.
-pub async fn touch(tx: &mut Tx, train: &Train) -> Result<(), Refused> {
-    let written = sqlx::query("UPDATE train SET version = version + 1 WHERE id = $1 AND version = $2")
+pub async fn unchanged(tx: &mut Tx, train: &Train) -> Result<(), Refused> {
+    let same = sqlx::query("UPDATE train SET version = version WHERE id = $1 AND version = $2")
         .bind(&train.id)
         .bind(train.version)
         .execute(tx.connection())
         .await?;
-    if written.rows_affected() == 1 {
+    if same.rows_affected() == 1 {
         Ok(())
     } else {
         Err(Refused::Moved(train.title()))
     }
+}
+
+/// Puts an image on a train.
+///
+/// # Errors
+/// [`Refused::Moved`] where the slot has a car on it already.
+pub async fn insert_car(
+    tx: &mut Tx,
+    id: &str,
+    train: &str,
+    slot: &Slot,
+    image: &Candidate,
+) -> Result<(), Refused> {
+    let now = tx.now();
+    let inserted = sqlx::query(
+        "INSERT INTO car (id, train_id, slot_id, image_repository, digest, commit_id, branch, build_id,
+                promoted_from, from_digest, position, state, boarded_at, version)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+                (SELECT COALESCE(MAX(position), 0) + 1 FROM car WHERE train_id = $2), 'waiting', $11, 1)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(id)
+    .bind(train)
+    .bind(&slot.id)
+    .bind(&image.image_repository)
+    .bind(&image.digest)
+    .bind(&image.commit)
+    .bind(&image.branch)
+    .bind(&image.build_id)
+    .bind(&image.promoted_from)
+    .bind(&slot.running_digest)
+    .bind(now)
+    .execute(tx.connection())
+    .await?;
+    if inserted.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(Refused::Moved(format!("The car for {}", slot.service)))
+    }
+}
+
+/// How many cars a train has, as this transaction sees it.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn count_cars(tx: &mut Tx, train: &str) -> Result<usize, Refused> {
+    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM car WHERE train_id = $1")
+        .bind(train)
+        .fetch_one(tx.connection())
+        .await?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
 /// Writes a car's phase, if nobody wrote it since it was read.
