@@ -45,16 +45,10 @@ fn NeedItem(need: Need, now: Millis) -> impl IntoView {
         since,
         urgent,
     } = need;
-    let (class, icon) = if urgent {
-        ("urgent", "/icons.svg#bad")
-    } else {
-        ("waiting", "/icons.svg#waiting")
-    };
+    let class = if urgent { "icon bad" } else { "icon waiting" };
     view! {
-        <li class=class>
-            <svg aria-hidden="true" width="12" height="12">
-                <use href=icon></use>
-            </svg>
+        <li>
+            <span class=class></span>
             <a href=href>{sentence}</a>
             {since.map(|at| view! { <span class="dim"><Ago at now /></span> })}
         </li>

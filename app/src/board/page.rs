@@ -44,7 +44,13 @@ fn Matrix(board: Board, filter: BoardFilter) -> impl IntoView {
         _ => format!("{total} services"),
     };
     let empty = rows.is_empty();
+    // A tab in the background tells how much waits.
+    let title = match needs.len() {
+        0 => "Board · Yardmaster".to_owned(),
+        waiting => format!("({waiting}) Board · Yardmaster"),
+    };
     view! {
+        <Title text=title />
         <Needs needs now />
         <div class="bar">
             <FilterBar teams filter />

@@ -6,7 +6,7 @@ use leptos_router::hooks::use_params_map;
 use super::slot::Slot;
 use super::{ServiceView, load_service};
 use crate::live::live;
-use crate::ui::{EmptyState, PageHead, Tabs, encode, loaded_page, use_query};
+use crate::ui::{EmptyState, PageHead, Tabs, encode, loaded, use_query};
 
 /// The service page.
 #[component]
@@ -17,10 +17,10 @@ pub fn ServicePage() -> impl IntoView {
     let slot = Memo::new(move |_| query.get().get("slot"));
     let tick = live(&["slot", "deployment", "train"]);
     let service = Resource::new(move || (name.get(), tick.get()), |(name, _)| load_service(name));
-    loaded_page(
-        service,
-        move |service| view! { <Service service chosen=slot.get() /> },
-    )
+    view! {
+        <PageHead title=name crumbs=vec![("/".to_owned(), "Board".to_owned())] />
+        {loaded(service, move |service| view! { <Service service chosen=slot.get() /> })}
+    }
 }
 
 #[component]
@@ -62,7 +62,6 @@ fn Service(service: ServiceView, chosen: Option<String>) -> impl IntoView {
         })
     };
     view! {
-        <PageHead title=name.clone() crumbs=vec![("/".to_owned(), "Board".to_owned())] />
         <dl class="facts">
             {fact("Team", Some(team))} {fact("Repository", repository)}
             {fact("Image repository", image_repository)}

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::text::Tone;
 
 impl Tone {
-    /// The class that colours it.
+    /// The class that colours it and sets its icon before it.
     pub const fn class(self) -> &'static str {
         match self {
             Self::Neutral => "badge neutral",
@@ -13,17 +13,6 @@ impl Tone {
             Self::Good => "badge good",
             Self::Waiting => "badge waiting",
             Self::Bad => "badge bad",
-        }
-    }
-
-    /// The icon in `public/icons.svg` that goes with it.
-    const fn icon(self) -> &'static str {
-        match self {
-            Self::Neutral => "/icons.svg#neutral",
-            Self::Active => "/icons.svg#active",
-            Self::Good => "/icons.svg#good",
-            Self::Waiting => "/icons.svg#waiting",
-            Self::Bad => "/icons.svg#bad",
         }
     }
 }
@@ -59,17 +48,10 @@ pub fn badge(state: impl Worded) -> impl IntoView {
     view! { <Badge tone word /> }
 }
 
-/// Icon, word and colour.
+/// Icon, word and colour. One element: the icon comes from the style, since a board has thousands of badges.
 #[component]
 pub fn Badge(tone: Tone, #[prop(into)] word: Oco<'static, str>) -> impl IntoView {
-    view! {
-        <span class=tone.class()>
-            <svg aria-hidden="true" width="12" height="12">
-                <use href=tone.icon()></use>
-            </svg>
-            {word}
-        </span>
-    }
+    view! { <span class=tone.class()>{word}</span> }
 }
 
 /// How far something is; without a number where nobody says.

@@ -6,7 +6,7 @@ use leptos_meta::Title;
 /// Title, way back, and what stands beside them. Sets the window's title too.
 #[component]
 pub fn PageHead(
-    #[prop(into)] title: String,
+    #[prop(into)] title: Signal<String>,
     /// Path and word of each step above this page.
     #[prop(optional)]
     crumbs: Vec<(String, String)>,
@@ -14,7 +14,7 @@ pub fn PageHead(
     #[prop(optional)]
     children: Option<Children>,
 ) -> impl IntoView {
-    let window_title = format!("{title} · Yardmaster");
+    let window_title = move || format!("{} · Yardmaster", title.get());
     let steps = crumbs
         .into_iter()
         .map(|(href, word)| {
