@@ -2,6 +2,9 @@
 //! ports (traits) through which pages reach it. Knows no database, no AWS, no HTTP framework: those implement
 //! the ports in the `server` package and never reach the browser bundle.
 
+// A page is one type as deep as its markup; the release build of the browser bundle follows it all the way down.
+#![recursion_limit = "256"]
+
 #[cfg(feature = "ssr")]
 pub mod backend;
 pub mod error;

@@ -1,0 +1,7 @@
+//! Who did what, when and why: append-only, written in the transaction of the change itself, each entry sealed with
+//! an HMAC over the entry before it. The key stands outside the database, so that somebody who can edit the tables
+//! cannot make a chain that verifies; exported heads (checkpoints) catch somebody who has the key as well.
+
+mod chain;
+
+pub use chain::{AuditKey, Entry, append};

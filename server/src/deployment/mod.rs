@@ -1,0 +1,28 @@
+//! Deployments: one attempt each to make one slot run one image, and to put it back if that fails.
+//!
+//! ```text
+//! request (train, person) ─► deployment row ─► tick: lease → observe ECS → plan (pure) → one effect → journal ─► at rest
+//! ```
+//!
+//! The engine remembers nothing between two steps: everything stands in the row, the journal and ECS itself, so that
+//! any process may go on where another was killed. ECS takes no idempotency key; what makes a step safe to repeat is
+//! that its intent is written before it, and ECS is read again before it is called again.
+
+pub mod diagnose;
+mod engine;
+mod evidence;
+mod hooks;
+mod journal;
+mod lease;
+mod observe;
+pub mod plan;
+mod request;
+mod standing;
+mod state;
+mod store;
+
+pub use engine::{Deployments, Status};
+pub use hooks::{DepartureCheck, ReopenTrains, TrainRow};
+pub use request::{NewDeployment, RequestError, request};
+pub use standing::{KnownGood, Standing, UnderWay, boarding_refusal, known_good, states, under_way};
+pub use state::{Before, Facts, Failure, Following, Registered, Rollout, Rules, State, Undoing, Way};
