@@ -1,5 +1,7 @@
 //! Everything that needs a database, a socket or another process, in one binary. Modules mirror the program's nouns.
 
+mod approval;
 mod db;
+mod metric;
 mod support;
 mod train;
