@@ -470,5 +470,6 @@ fn departed_by(id: &str, name: Option<String>) -> Actor {
         id: id.to_owned(),
         name: name.unwrap_or_else(|| id.to_owned()),
         grants: Vec::new(),
+        session: None,
     }
 }

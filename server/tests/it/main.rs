@@ -1,7 +1,10 @@
 //! Everything that needs a database, a socket or another process, in one binary. Modules mirror the program's nouns.
 
 mod approval;
+mod build;
 mod db;
+mod git;
+mod inbox;
 mod metric;
 mod support;
 mod train;

@@ -1,4 +1,6 @@
-//! What tests share: databases of both kinds, a clock that is driven, people to act as.
+//! What tests share: databases of both kinds, a clock that is driven, people to act as, repositories, webhooks.
 
 pub mod line;
+pub mod repository;
 pub mod store;
+pub mod webhook;
