@@ -52,6 +52,7 @@ fn slot(service: &str, running: &str) -> Slot {
         desired: 1,
         running: 1,
         seen_at: NOW,
+        live: 1,
     }
 }
 

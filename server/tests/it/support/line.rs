@@ -279,9 +279,9 @@ impl World {
         let arn = format!("arn:aws:ecs:eu-west-1:111122223333:service/{environment}/checkout");
         self.sql(&format!(
             "INSERT INTO ecs_service (arn, account, region, cluster_arn, cluster, name, status, controller,
-                 task_definition, desired, running, pending, document, containers, seen_at)
+                 task_definition, desired, running, pending, document, slot_id, containers, seen_at)
              VALUES ('{arn}', '111122223333', 'eu-west-1', 'c', '{environment}', 'checkout', 'ACTIVE', 'ECS', 't',
-                 2, 2, 0, '{{}}', '[]', {now})"
+                 2, 2, 0, '{{}}', '{slot}', '[]', {now})"
         ))
         .await;
         self.sql(&format!(

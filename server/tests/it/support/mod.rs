@@ -1,5 +1,6 @@
 //! What tests share: databases of both kinds, a clock that is driven, people to act as, repositories, webhooks.
 
+pub mod cloud;
 pub mod line;
 pub mod repository;
 pub mod store;
