@@ -1,6 +1,7 @@
 
 
 pub mod cloud;
+pub mod line;
 pub mod repository;
 pub mod store;
 pub mod webhook;
