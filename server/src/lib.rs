@@ -18,6 +18,7 @@ pub mod approval;
 pub mod audit;
 pub mod auth;
 pub mod aws;
+pub mod board;
 pub mod build;
 pub mod clock;
 pub mod command;
