@@ -25,6 +25,7 @@ pub mod command;
 pub mod config;
 pub mod crypto;
 pub mod db;
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod deployment;
 pub mod environment;

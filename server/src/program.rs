@@ -45,13 +45,14 @@ pub async fn open(config: &Config) -> Result<Db> {
 
 /// Everything that runs.
 pub struct Program {
-    db: Db,
+    pub(crate) db: Db,
+    pub(crate) cipher: Cipher,
     config: Config,
     backend: Backend,
     logins: Arc<Logins>,
     inbox: Inbox,
-    mirrors: Mirrors,
-    sync: Arc<Sync>,
+    pub(crate) mirrors: Mirrors,
+    pub(crate) sync: Sync,
     trains: Arc<Trains>,
     deployments: Arc<Deployments>,
 }
@@ -68,23 +69,25 @@ impl Program {
         let mirrors = Mirrors::new(db.clone(), config.data.join("mirrors"));
         let aws: Arc<dyn Aws> = Arc::new(AwsClients::new(&config));
         let replica = db.id("rep");
-        let inbox = Inbox::new(db.clone(), &config, mirrors.clone());
-        let sync = Arc::new(Sync::new(db.clone(), aws.clone(), cipher.clone()));
+        let inbox = Inbox::start(db.clone(), &config.sources);
+        let speed = config.aws.speed.unwrap_or(1);
+        let sync = Sync::at_speed(db.clone(), aws.clone(), cipher.clone(), speed);
         let trains = Arc::new(Trains::new(db.clone(), mirrors.clone(), cipher.clone()));
-        let deployments = Arc::new(Deployments::new(db.clone(), aws, cipher, replica));
+        let deployments = Arc::new(Deployments::new(db.clone(), aws, cipher.clone(), replica).with_speed(speed).with_check(trains.clone()).with_reopen(trains.clone()));
+        let boards = Boards::new(db.clone(), mirrors.clone()).with_names_of(&config);
         let backend = Backend {
             account: Arc::new(Accounts { db: db.clone(), logins: logins.clone(), mirrors: mirrors.clone(), demo_forge }),
             audit: Arc::new(Audits::new(db.clone())),
-            board: Arc::new(Boards::new(db.clone(), mirrors.clone())),
+            board: Arc::new(boards.clone()),
             build: Arc::new(Builds::new(db.clone())),
             deployment: deployments.clone(),
             environment: Arc::new(Environments::new(db.clone())),
             metric: Arc::new(Metrics::new(db.clone())),
-            service: Arc::new(Services::new(db.clone())),
+            service: Arc::new(Services::new(db.clone(), boards)),
             train: trains.clone(),
             reply: Arc::new(http::Silent),
         };
-        Ok(Self { db, config, backend, logins, inbox, mirrors, sync, trains, deployments })
+        Ok(Self { db, cipher, config, backend, logins, inbox, mirrors, sync, trains, deployments })
     }
 
     /// Serves until told to stop, then lets what is under way finish.

@@ -116,7 +116,9 @@ pub async fn callback(
         Ok(attempt) => attempt,
         Err(cause) => return unavailable(&cause.to_string()),
     };
-    if let Err(cause) = session.save().await {
+    if attempt.is_some()
+        && let Err(cause) = session.save().await
+    {
         return unavailable(&cause.to_string());
     }
     match identify(&edge, &name, &answer, attempt.as_ref()).await {
@@ -219,12 +221,20 @@ fn see_other(path: &str) -> Response {
 }
 
 fn failed(cause: &LoginError) -> Response {
-    tracing::warn!(name: "login.failed", cause = %cause, "a log-in did not work");
+    tracing::warn!(name: "login.failed", cause = one_line(&cause.to_string()), "a log-in did not work");
     let problem = match cause {
         LoginError::Unreachable(..) => "unreachable",
         LoginError::Refused(_) => "refused",
     };
     see_other(&format!("/login?problem={problem}"))
+}
+
+/// Texts of providers and browsers stay one line of the log.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .take(400)
+        .collect()
 }
 
 fn unavailable(cause: &str) -> Response {

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use openidconnect::core::{
-    CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreErrorResponseType, CoreGenderClaim,
-    CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreProviderMetadata,
-    CoreRevocableToken, CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
+    CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreClaimName, CoreClaimType,
+    CoreClientAuthMethod, CoreErrorResponseType, CoreGenderClaim, CoreGrantType, CoreJsonWebKey,
+    CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreJwsSigningAlgorithm,
+    CoreResponseMode, CoreResponseType, CoreRevocableToken, CoreRevocationErrorResponse,
+    CoreSubjectIdentifierType, CoreTokenIntrospectionResponse, CoreTokenType,
 };
 use openidconnect::{
-    AccessTokenHash, AdditionalClaims, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
-    EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
-    IdTokenFields, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
-    Scope, StandardErrorResponse, StandardTokenResponse,
+    AccessTokenHash, AdditionalClaims, AdditionalProviderMetadata, AuthorizationCode, Client, ClientId,
+    ClientSecret, CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet,
+    HttpRequest, HttpResponse, IdTokenFields, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge,
+    PkceCodeVerifier, ProviderMetadata, RedirectUrl, Scope, StandardErrorResponse, StandardTokenResponse,
 };
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -26,6 +28,29 @@ use crate::config::Login;
 struct Extra(serde_json::Map<String, serde_json::Value>);
 impl AdditionalClaims for Extra {}
 
+/// What a provider says about itself beyond OpenID Connect Discovery.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Promises {
+    /// It names itself in its answers (RFC 9207), against mix-ups of several providers.
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
+}
+impl AdditionalProviderMetadata for Promises {}
+
+type Document = ProviderMetadata<
+    Promises,
+    CoreAuthDisplay,
+    CoreClientAuthMethod,
+    CoreClaimName,
+    CoreClaimType,
+    CoreGrantType,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJweKeyManagementAlgorithm,
+    CoreJsonWebKey,
+    CoreResponseMode,
+    CoreResponseType,
+    CoreSubjectIdentifierType,
+>;
 type IdFields = IdTokenFields<
     Extra,
     EmptyExtraTokenFields,
@@ -96,7 +121,7 @@ pub(super) struct Provider {
     redirect: RedirectUrl,
     http: reqwest::Client,
     clock: SharedClock,
-    found: Mutex<Option<(CoreProviderMetadata, bool, i64)>>,
+    found: Mutex<Option<(Document, i64)>>,
 }
 
 /// How long a discovery document and its keys are believed.
@@ -128,43 +153,45 @@ impl Provider {
         })
     }
 
-    async fn client(&self, fresh: bool) -> Result<(OidcClient, bool), LoginError> {
+    async fn client(&self, fresh: bool) -> Result<(OidcClient, Document), LoginError> {
         let mut found = self.found.lock().await;
         let now = self.clock.now();
         let believed = found
             .as_ref()
-            .is_some_and(|(_, _, at)| now - at < BELIEVED_MILLIS && !(fresh && now - at > 60_000));
+            .is_some_and(|(_, at)| now - at < BELIEVED_MILLIS && !(fresh && now - at > 60_000));
         if !believed {
             let issuer = IssuerUrl::from_url(self.config.issuer.clone());
             // The crate compares issuers as text; a URL type would add a slash that the provider does not say.
             let issuer = IssuerUrl::new(issuer.as_str().trim_end_matches('/').to_owned()).unwrap_or(issuer);
             let send = sender(&self.http);
-            let document = match CoreProviderMetadata::discover_async(issuer.clone(), &send).await {
+            let document = match Document::discover_async(issuer.clone(), &send).await {
                 Ok(document) => document,
                 Err(first) => {
                     let slashed = IssuerUrl::new(format!("{}/", issuer.as_str()))
                         .map_err(|_| refused("issuer is not an address"))?;
-                    CoreProviderMetadata::discover_async(slashed, &send)
+                    Document::discover_async(slashed, &send)
                         .await
                         .map_err(|_| LoginError::Unreachable(self.config.name.clone(), chain(&first)))?
                 }
             };
-            let says_issuer = says_issuer(&self.http, document.issuer()).await;
-            *found = Some((document, says_issuer, now));
+            *found = Some((document, now));
         }
-        let (document, says_issuer) = found
+        let document = found
             .as_ref()
-            .map(|(document, says, _)| (document.clone(), *says))
+            .map(|(document, _)| document.clone())
             .ok_or_else(|| refused("no discovery"))?;
         let secret = self
             .config
             .client_secret
             .as_ref()
             .map(|secret| ClientSecret::new(secret.expose_secret().to_owned()));
-        let client =
-            Client::from_provider_metadata(document, ClientId::new(self.config.client_id.clone()), secret)
-                .set_redirect_uri(self.redirect.clone());
-        Ok((client, says_issuer))
+        let client = Client::from_provider_metadata(
+            document.clone(),
+            ClientId::new(self.config.client_id.clone()),
+            secret,
+        )
+        .set_redirect_uri(self.redirect.clone());
+        Ok((client, document))
     }
 
     /// Whether it answers, in words where it does not.
@@ -203,21 +230,18 @@ impl Provider {
         code: String,
         issuer: Option<&str>,
     ) -> Result<Identity, LoginError> {
-        let (client, says_issuer) = self.client(false).await?;
-        let expected = self
-            .found
-            .lock()
-            .await
-            .as_ref()
-            .map(|(document, ..)| document.issuer().as_str().to_owned())
-            .unwrap_or_default();
+        let (client, document) = self.client(false).await?;
+        let expected = document.issuer().as_str();
         match issuer {
             Some(issuer) if issuer != expected => {
                 return Err(refused(format!(
                     "the answer came from the issuer {issuer}, not from {expected}"
                 )));
             }
-            None if says_issuer => {
+            None if document
+                .additional_metadata()
+                .authorization_response_iss_parameter_supported =>
+            {
                 return Err(refused(
                     "the provider says it names itself in its answers, and this one names nobody",
                 ));
@@ -274,14 +298,12 @@ impl Provider {
                 return Err(refused("the access token is not the one the ID token speaks of"));
             }
         }
-        if claims.audiences().len() > 1
-            && claims
-                .authorized_party()
-                .is_none_or(|party| party.as_str() != self.config.client_id)
+        // A token for other audiences beside us was refused above.
+        if claims
+            .authorized_party()
+            .is_some_and(|party| party.as_str() != self.config.client_id)
         {
-            return Err(refused(
-                "the ID token is for several parties and was not given to us",
-            ));
+            return Err(refused("the ID token was given to another party"));
         }
         let groups = claims.additional_claims().0.get(&self.config.groups_claim);
         let groups = groups.and_then(|groups| groups.as_array()).into_iter().flatten();
@@ -308,22 +330,6 @@ impl Provider {
                 .collect(),
         })
     }
-}
-
-/// Whether the provider names itself in its answers (RFC 9207), against mix-ups of several providers.
-async fn says_issuer(http: &reqwest::Client, issuer: &IssuerUrl) -> bool {
-    let address = format!(
-        "{}/.well-known/openid-configuration",
-        issuer.as_str().trim_end_matches('/')
-    );
-    let Ok(answer) = http.get(address).send().await else {
-        return false;
-    };
-    let document: serde_json::Value = answer.json().await.unwrap_or_default();
-    document
-        .get("authorization_response_iss_parameter_supported")
-        .and_then(serde_json::Value::as_bool)
-        .unwrap_or(false)
 }
 
 type SendError = openidconnect::HttpClientError<reqwest::Error>;

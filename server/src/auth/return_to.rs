@@ -1,26 +1,32 @@
 //! Where to go after log-in: a path of our own, never another site.
 
-/// The path itself where it is one of ours, else `/`.
+/// The path as browsers read it where it is one of ours, else `/`.
 pub fn safe_path(target: &str) -> String {
-    let plain = !target.chars().any(|letter| letter.is_control() || letter == '\\');
-    let rooted = target.starts_with('/') && !target.starts_with("//");
-    // As the browser reads it: relative to us it must stay with us.
-    let base = url::Url::parse("https://ours.invalid/");
-    let joined = base.as_ref().ok().and_then(|base| base.join(target).ok());
-    let stays = joined
-        .as_ref()
-        .is_some_and(|url| url.host_str() == Some("ours.invalid") && url.scheme() == "https");
-    // A path that is encoded twice may be decoded once on its way and become `//host`.
-    let slashes = target.to_ascii_lowercase();
-    let hidden = slashes.starts_with("/%2f")
-        || slashes.starts_with("/%5c")
-        || slashes.starts_with("/%252f")
-        || slashes.starts_with("/%255c");
-    if plain && rooted && stays && !hidden && target.len() <= 2000 {
-        target.to_owned()
-    } else {
-        "/".to_owned()
+    within(target).unwrap_or_else(|| "/".to_owned())
+}
+
+fn within(target: &str) -> Option<String> {
+    let odd = |letter: char| letter.is_control() || letter == '\\';
+    if target.len() > 2000 || !target.starts_with('/') || target.chars().any(odd) {
+        return None;
     }
+    // As the browser reads it: relative to us it must stay with us.
+    let read = url::Url::parse("https://ours.invalid/").ok()?.join(target).ok()?;
+    // What is handed on is what was checked: dots are resolved and odd letters encoded.
+    let path = &read[url::Position::BeforePath..];
+    (read.origin().ascii_serialization() == "https://ours.invalid" && !leads_away(path))
+        .then(|| path.to_owned())
+}
+
+/// Two slashes in front are another host; a path that is encoded may be decoded once or twice on its way.
+fn leads_away(path: &str) -> bool {
+    let mut rest = path.strip_prefix('/').unwrap_or(path).to_ascii_lowercase();
+    while let Some(decoded) = rest.strip_prefix("%25") {
+        rest = format!("%{decoded}");
+    }
+    ["/", "\\", "%2f", "%5c", "%09", "%0a", "%0d"]
+        .iter()
+        .any(|start| rest.starts_with(start))
 }
 
 #[cfg(test)]
@@ -34,6 +40,7 @@ mod tests {
             "/trains/production/42",
             "/?team=a&state=failed",
             "/services/checkout?slot=production",
+            "/builds#b-1",
         ] {
             assert_eq!(safe_path(fine), fine);
         }
@@ -52,6 +59,10 @@ mod tests {
             "evil.example",
             "/\n/evil.example",
             "https:/evil.example",
+            "/.//evil.example",
+            "/x/..//evil.example",
+            "/%2525%252Fevil.example",
+            "/%09/evil.example",
         ] {
             assert_eq!(safe_path(hostile), "/", "{hostile:?}");
         }

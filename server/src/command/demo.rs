@@ -65,8 +65,10 @@ pub(super) async fn run(demo: Demo) -> Result<()> {
     }))?;
     let db = program::open(&config).await?;
     policy::apply(&db, &auth::system(), demo::POLICY).await?;
-    demo::remember(&db, &config, &world.history(), &world.issuer_url).await.context("the demo's past cannot be written")?;
     let program = Program::new(db, config, Some(world.forge_url.clone()))?;
+    demo::remember(&program, &world.history(), &world.issuer_url, &data.join("world/git"))
+        .await
+        .context("the demo's past cannot be written")?;
     println!("{}", demo::welcome(&url, &world.forge_url));
     let served = program.serve(listener, until_told()?).await;
     world.shutdown().await;

@@ -7,8 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 use sim::world::History;
 
-use crate::config::Config;
-use crate::db::Db;
+use crate::program::Program;
 
 /// The demo's policy.
 pub const POLICY: &str = include_str!("policy.toml");
@@ -59,10 +58,15 @@ pub fn welcome(url: &str, forge: &str) -> String {
     text
 }
 
-/// Writes the past into a database that has none.
+/// Writes the past into a database that has none. What runs, images and commits are read from the demo's world first, as
+/// the running program does.
 ///
 /// # Errors
-/// The database does not answer.
-pub async fn remember(db: &Db, config: &Config, history: &History, issuer: &str) -> Result<()> {
-    past::write(db, config, history, issuer).await
+/// The database or a part of the world does not answer.
+pub async fn remember(program: &Program, history: &History, issuer: &str, git: &Path) -> Result<()> {
+    program.sync.tick().await?;
+    past::repositories(&program.db, history, git).await?;
+    program.mirrors.tick().await?;
+    past::write(&program.db, &program.cipher, history, issuer).await?;
+    Ok(())
 }

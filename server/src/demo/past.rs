@@ -2,6 +2,7 @@
 //! images and commits are not written here: they are synced from the demo's AWS and repositories as in life.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use app::deployment::{DeploymentKind, FailureClass};
@@ -55,6 +56,27 @@ pub(super) async fn write(db: &Db, cipher: &Cipher, history: &History, issuer: &
     }
     writer.tx.event("slot", "");
     writer.tx.commit().await?;
+    Ok(())
+}
+
+/// Records the demo's repositories, so that they are mirrored.
+pub(super) async fn repositories(db: &Db, history: &History, git: &Path) -> Result<()> {
+    let names: BTreeSet<&str> = history.builds.iter().map(|build| build.repository.as_str()).collect();
+    let mut tx = db.begin().await?;
+    for name in names {
+        let (id, now) = (tx.id("repo"), tx.now());
+        sqlx::query(
+            "INSERT INTO repository (id, name, forge, clone_url, default_branch, wanted_at) VALUES ($1, $2, 'github', $3, 'main', $4)
+             ON CONFLICT (name) DO NOTHING",
+        )
+        .bind(id)
+        .bind(name)
+        .bind(format!("file://{}", git.join(format!("{name}.git")).display()))
+        .bind(now)
+        .execute(tx.connection())
+        .await?;
+    }
+    tx.commit().await?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The edge: one router for pages, server functions, log-in, webhooks and live events, and the layers in front of it.
 //!
-//! From outside in: panic guard, request log, security headers with the nonce, cross-site guard, session, who is
-//! asking, may they ask at all ([`access`], default deny), then the handler.
+//! From outside in: request log, security headers with the nonce, compression, panic guard, size of the request,
+//! cross-site guard, session, who is asking, may they ask at all ([`access`], default deny), then the handler.
 
 pub mod access;
 mod assets;
@@ -14,20 +14,23 @@ mod session;
 mod sse;
 mod theme;
 
+use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use app::backend::Backend;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::limit::RequestBodyLimitLayer;
 use url::Url;
 
 pub use assets::find_site;
-pub use pages::{Silent, page_paths};
+pub use pages::{Silent, page_paths, register_server_functions};
 pub use session::{IDLE_MILLIS, LIFE_MILLIS, public_id};
 
 use crate::auth::login::{self, Logins};
@@ -50,6 +53,9 @@ pub struct Edge {
     pub stopping: tokio::sync::watch::Receiver<bool>,
 }
 
+/// The longest request people's pages send, with room to spare.
+const LARGEST_REQUEST: usize = 256 * 1024;
+
 /// Everything behind one address. `hooks` is the inbox's router.
 pub fn router(edge: &Edge, hooks: Router) -> Router {
     let people = Router::new()
@@ -64,12 +70,15 @@ pub fn router(edge: &Edge, hooks: Router) -> Router {
         .layer(from_fn_with_state(edge.clone(), identify::identify))
         .layer(session::layer(edge))
         .layer(from_fn_with_state(edge.clone(), csrf::guard))
-        .layer(DefaultBodyLimit::max(256 * 1024));
+        // Counts what is read, whoever reads it: server functions take bodies without axum's extractors.
+        .layer(RequestBodyLimitLayer::new(LARGEST_REQUEST));
     let assets = assets::router(&edge.site);
     Router::new()
         .merge(people)
         .merge(assets)
         .merge(health::router(edge))
+        // Inside the headers, so that its answer carries them too.
+        .layer(CatchPanicLayer::custom(panicked))
         .layer(
             CompressionLayer::new()
                 .br(true)
@@ -77,8 +86,7 @@ pub fn router(edge: &Edge, hooks: Router) -> Router {
                 .quality(tower_http::CompressionLevel::Fastest),
         )
         .layer(from_fn_with_state(edge.clone(), headers::secure))
-        .merge(hooks)
-        .layer(CatchPanicLayer::new())
+        .merge(hooks.layer(CatchPanicLayer::custom(panicked)))
         .layer(
             tower_http::trace::TraceLayer::new_for_http()
                 .make_span_with(|request: &axum::extract::Request| {
@@ -87,4 +95,23 @@ pub fn router(edge: &Edge, hooks: Router) -> Router {
                 })
                 .on_failure(()),
         )
+}
+
+/// A panic is a fault of ours: the log says what, the browser only that.
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    tracing::error!(name: "request.panicked", what = panic_text(&*panic), "a handler panicked");
+    (
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "Something went wrong on our side. The log says what.",
+    )
+        .into_response()
+}
+
+/// What a panic said.
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without words")
 }

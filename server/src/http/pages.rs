@@ -14,6 +14,7 @@ use leptos::config::LeptosOptions;
 use leptos::nonce::Nonce;
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
+use tracing::Instrument as _;
 
 use super::Edge;
 use super::headers::PageNonce;
@@ -23,6 +24,7 @@ const LARGEST_PAGE: usize = 16 << 20;
 
 /// Every page and server function.
 pub fn router(edge: &Edge) -> Router {
+    register_server_functions();
     let options = options(edge);
     let routes = generate_route_list(app::App);
     let backend = edge.backend.clone();
@@ -34,6 +36,49 @@ pub fn router(edge: &Edge) -> Router {
         })
         .layer(from_fn(drain))
         .with_state(options)
+}
+
+/// Makes every server function known by its path. The linker may drop what registers itself, so each is named here; the
+/// test of the permission table finds one that was forgotten.
+pub fn register_server_functions() {
+    macro_rules! register {
+        ($($function:ident),+ $(,)?) => {
+            $(server_fn::axum::register_explicit::<app::server_functions::$function>();)+
+        };
+    }
+    register!(
+        LoadHeader,
+        LoadProviders,
+        LoadSessions,
+        RevokeSession,
+        LoadPeople,
+        MapAuthor,
+        LoadAudit,
+        LoadBoard,
+        LoadBuilds,
+        LoadDeliveries,
+        LoadDeployment,
+        LoadRollbackPlan,
+        RollBack,
+        CancelDeployment,
+        ResolveDeployment,
+        AllowAgain,
+        LoadEnvironment,
+        LoadMetrics,
+        LoadService,
+        LoadUnmapped,
+        MapService,
+        LoadTrain,
+        LoadApprovals,
+        SealTrain,
+        ReopenTrain,
+        ApproveTrain,
+        RejectTrain,
+        DepartTrain,
+        HoldTrain,
+        ReleaseTrain,
+        CancelTrain,
+    );
 }
 
 /// The paths of all pages, as axum writes them; for the test of the permission table.
@@ -89,20 +134,35 @@ fn theme(parts: &Parts) -> app::ui::Theme {
 /// Runs a page to its end even where the browser hangs up meanwhile. Leptos frees what a page allocated when its body
 /// has been read to the end; a body that is dropped before leaks it. Gone with leptos 0.9.
 async fn drain(request: Request, next: Next) -> Response {
-    let whole = tokio::spawn(async move {
+    let path = request.uri().path().to_owned();
+    let whole = async move {
         let (parts, body) = next.run(request).await.into_parts();
         match axum::body::to_bytes(body, LARGEST_PAGE).await {
             Ok(bytes) => Response::from_parts(parts, Body::from(bytes)),
-            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+            Err(cause) => {
+                tracing::error!(name: "page.broken", %cause, "a page broke off or is too large");
+                broken()
+            }
         }
-    });
-    whole.await.unwrap_or_else(|_| {
-        (
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "This page could not be made. The log says why.",
-        )
-            .into_response()
-    })
+    };
+    tokio::spawn(whole.in_current_span())
+        .await
+        .unwrap_or_else(|cause| {
+            let what = cause.try_into_panic().map_or_else(
+                |_| "cancelled".to_owned(),
+                |panic| super::panic_text(&*panic).to_owned(),
+            );
+            tracing::error!(name: "page.panicked", path, what, "making a page panicked");
+            broken()
+        })
+}
+
+fn broken() -> Response {
+    (
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "This page could not be made. The log says why.",
+    )
+        .into_response()
 }
 
 /// What a page or server function says about its HTTP answer.

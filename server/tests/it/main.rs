@@ -1,4 +1,7 @@
 //! Everything that needs a database, a socket or another process, in one binary. Modules mirror the program's nouns.
 
+mod build;
 mod db;
+mod git;
+mod inbox;
 mod support;
