@@ -1,3 +1,8 @@
-//! What tests share: databases of both kinds, a clock that is driven, people to act as.
+//! What tests share: databases of both kinds, a clock that is driven, people to act as, the edge and browsers for it.
 
+pub mod backend;
+pub mod browser;
+pub mod house;
+pub mod log;
+pub mod node;
 pub mod store;
