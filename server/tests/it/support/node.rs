@@ -32,8 +32,8 @@ impl Node {
             .spawn()
             .expect("Node is installed (`npm ci` in end2end needs it too)");
         let out = child.stdout.take().expect("its output is ours to read");
-        let line = BufReader::new(out)
-            .lines()
+        let mut lines = BufReader::new(out).lines();
+        let line = lines
             .next_line()
             .await
             .expect("the script's output is text")
