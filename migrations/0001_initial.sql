@@ -126,6 +126,7 @@ CREATE TABLE git_commit (
     committed_at BIGINT NOT NULL,
     PRIMARY KEY (repository_id, id)
 );
+CREATE INDEX git_commit_id ON git_commit (id);
 
 CREATE TABLE branch (
     repository_id TEXT NOT NULL REFERENCES repository (id),

@@ -18,13 +18,13 @@ pub mod approval;
 pub mod audit;
 pub mod auth;
 pub mod aws;
+pub mod board;
 pub mod build;
 pub mod clock;
 pub mod command;
 pub mod config;
 pub mod crypto;
 pub mod db;
-#[cfg(feature = "demo")]
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod deployment;

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::people::People;
 use crate::db::Db;
-use crate::train::{Car, Commit, History};
+use crate::git::Commit;
+use crate::train::{Car, History};
 
 /// More than this between what runs and what comes is not looked through.
 const COMMITS: usize = 5_000;
@@ -31,7 +32,7 @@ pub type Identities = BTreeMap<String, String>;
 /// Finds the authors of everything these cars bring.
 ///
 /// # Errors
-/// The database or the mirror does not answer.
+/// The database does not answer.
 pub async fn authors(
     db: &Db,
     history: &dyn History,
@@ -98,7 +99,11 @@ async fn of_car(db: &Db, history: &dyn History, car: &Car) -> anyhow::Result<Res
             .await?;
     let between = history
         .commits_between(&repository, from.flatten().as_deref(), commit, COMMITS + 1)
-        .await?;
+        .await;
+    let between = match between {
+        Ok(between) => between,
+        Err(cause) => return Ok(Err(format!("the mirror of {repository} cannot be read: {cause}"))),
+    };
     let Some(commits) = between else {
         return Ok(Err(format!(
             "the mirror of {repository} does not have {} or what runs now",
@@ -165,6 +170,7 @@ mod tests {
     fn commit(author: &str, committer: &str, co_authors: &[&str]) -> Commit {
         Commit {
             id: "c".to_owned(),
+            parents: Vec::new(),
             author_name: author.to_owned(),
             author_email: format!("{author}@acme.example"),
             committer_name: committer.to_owned(),

@@ -6,10 +6,14 @@
 
 mod authors;
 mod consent;
+mod give;
 mod people;
 mod store;
+mod waiting;
 
 pub use authors::{Authors, authors};
 pub use consent::{Consent, Inputs, role};
+pub use give::{approve, reject};
 pub use people::People;
 pub use store::{Approval, of_train, still_valid};
+pub use waiting::{requests, unmatched_authors, waiting_for};

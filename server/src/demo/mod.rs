@@ -7,8 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 use sim::world::History;
 
-use crate::config::Config;
-use crate::db::Db;
+use crate::program::Program;
 
 /// The demo's policy.
 pub const POLICY: &str = include_str!("policy.toml");
@@ -28,7 +27,16 @@ pub struct Addresses<'a> {
 
 /// The configuration a person would write for that world.
 pub fn config(addresses: &Addresses<'_>) -> String {
-    let Addresses { public, data, aws, issuer, git, webhook_secret, client_secret, speed } = addresses;
+    let Addresses {
+        public,
+        data,
+        aws,
+        issuer,
+        git,
+        webhook_secret,
+        client_secret,
+        speed,
+    } = addresses;
     let (data, git) = (data.display(), git.display());
     let account = |id: &str, alias: &str| {
         format!(
@@ -52,17 +60,24 @@ pub fn config(addresses: &Addresses<'_>) -> String {
 /// What is said when the demo is up.
 pub fn welcome(url: &str, forge: &str) -> String {
     use std::fmt::Write as _;
-    let mut text = format!("\nYardmaster's demo is at {url}\nThe demo's forge, where you can push commits: {forge}\n\nLog in as one of:\n");
+    let mut text = format!(
+        "\nYardmaster's demo is at {url}\nThe demo's forge, where you can push commits: {forge}\n\nLog in as one of:\n"
+    );
     for persona in sim::persona::PERSONAS {
         let _ = writeln!(text, "  {:<18} {}", persona.name, persona.about);
     }
     text
 }
 
-/// Writes the past into a database that has none.
+/// Writes the past into a database that has none. What runs, images and commits are read from the demo's world first, as
+/// the running program does.
 ///
 /// # Errors
-/// The database does not answer.
-pub async fn remember(db: &Db, config: &Config, history: &History, issuer: &str) -> Result<()> {
-    past::write(db, config, history, issuer).await
+/// The database or a part of the world does not answer.
+pub async fn remember(program: &Program, history: &History, issuer: &str, git: &Path) -> Result<()> {
+    program.sync.tick().await?;
+    past::repositories(&program.db, history, git).await?;
+    program.mirrors.tick().await?;
+    past::write(&program.db, &program.cipher, history, issuer).await?;
+    Ok(())
 }

@@ -1,7 +1,5 @@
 //! *Approvals*: enough people who may agree did, to exactly this manifest.
 
-use app::text::Millis;
-
 use super::{Finding, Said};
 use crate::train::TrainFacts;
 
@@ -74,9 +72,4 @@ pub(super) fn judge(train: &TrainFacts) -> Said {
         format!("{given} of {needed} given{so_far}; it takes {who}."),
         resolve,
     )
-}
-
-/// How long an approval counts.
-pub const fn expiry(hours: u32) -> Millis {
-    hours as Millis * 3_600_000
 }

@@ -184,6 +184,12 @@ fn default_tag() -> Option<String> {
 }
 
 impl Approvals {
+    /// "1 of 2 approvals by a lead"
+    pub fn progress(&self, given: usize) -> String {
+        let approvals = if self.count == 1 { "approval" } else { "approvals" };
+        format!("{given} of {} {approvals} by {}", self.count, self.who())
+    }
+
     /// "a senior developer or an architect"
     pub fn who(&self) -> String {
         if self.roles.is_empty() {

@@ -9,9 +9,11 @@
 mod content;
 pub mod facts;
 pub mod mapping;
+mod page;
 mod settle;
 mod store;
 
 pub use content::{known_good_place, remember_task_definition, task_definition_content};
+pub use page::Services;
 pub use settle::settle;
 pub use store::{Slot, slot, slot_by_id, slots};

@@ -54,6 +54,8 @@ pub struct Slot {
     pub running: i64,
     /// When ECS was last read.
     pub seen_at: Millis,
+    /// 1: its ECS service is there and mapped to it. Nothing is deployed to a slot that is not live.
+    pub live: i64,
 }
 
 macro_rules! select_slot {
@@ -64,7 +66,8 @@ macro_rules! select_slot {
                     ecs_service.region, ecs_service.cluster, ecs_service.name AS ecs_service, slot.container,
                     slot.running_digest, slot.running_image, slot.running_task_definition, slot.running_since,
                     slot.deployed_digest, slot.deployed_at, slot.drift, ecs_service.desired, ecs_service.running,
-                    slot.seen_at
+                    slot.seen_at,
+                    CAST(CASE WHEN ecs_service.slot_id = slot.id AND ecs_service.gone_at IS NULL THEN 1 ELSE 0 END AS BIGINT) AS live
              FROM slot
              JOIN service ON service.id = slot.service_id
              JOIN ecs_service ON ecs_service.arn = slot.ecs_service_arn ",
@@ -73,29 +76,35 @@ macro_rules! select_slot {
     };
 }
 
-/// Every slot, by service and environment.
+/// Every slot whose ECS service is there and mapped to it, by service and environment.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn slots(db: &Db) -> sqlx::Result<Vec<Slot>> {
-    sqlx::query_as(select_slot!("ORDER BY service.name, slot.environment"))
-        .fetch_all(db.read())
-        .await
+    sqlx::query_as(select_slot!(
+        "WHERE ecs_service.slot_id = slot.id AND ecs_service.gone_at IS NULL
+         ORDER BY service.name, slot.environment"
+    ))
+    .fetch_all(db.read())
+    .await
 }
 
-/// One slot by its names.
+/// One slot by its names, where its ECS service is there and mapped to it.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn slot(db: &Db, service: &str, environment: &str) -> sqlx::Result<Option<Slot>> {
-    sqlx::query_as(select_slot!("WHERE service.name = $1 AND slot.environment = $2"))
-        .bind(service)
-        .bind(environment)
-        .fetch_optional(db.read())
-        .await
+    sqlx::query_as(select_slot!(
+        "WHERE service.name = $1 AND slot.environment = $2
+           AND ecs_service.slot_id = slot.id AND ecs_service.gone_at IS NULL"
+    ))
+    .bind(service)
+    .bind(environment)
+    .fetch_optional(db.read())
+    .await
 }
 
-/// One slot by its id.
+/// One slot by its id, also where its ECS service is gone or mapped to it no longer (`live` is 0).
 ///
 /// # Errors
 /// The database does not answer.

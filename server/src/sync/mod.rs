@@ -25,7 +25,7 @@ use app::text::Millis;
 use futures::future::join_all;
 use tokio::sync::Mutex;
 
-pub use scope::{READERS, Reader};
+pub use scope::{Reader, ScopeState, scopes, shown};
 
 use crate::aws::{Aws, AwsError, Scope};
 use crate::crypto::Cipher;

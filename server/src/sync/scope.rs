@@ -1,10 +1,13 @@
 //! How reading an account and region goes, in the `scope` table.
 
+use std::collections::BTreeMap;
+
+use app::board::ScopeFreshness;
 use app::text::{Freshness, Millis};
 use app::worded;
 
 use crate::aws::{AwsError, Scope};
-use crate::db::Db;
+use crate::db::{Db, Inconsistent};
 
 worded! {
     /// What is read, each at its own pace.
@@ -18,9 +21,6 @@ worded! {
     }
 }
 
-/// All readers.
-pub const READERS: &[Reader] = Reader::ALL;
-
 impl Reader {
     /// Milliseconds from one round to the next.
     pub const fn every(self) -> Millis {
@@ -31,20 +31,90 @@ impl Reader {
     }
 }
 
-/// How fresh what was read is, for pages.
-pub fn freshness(
-    reader: Reader,
-    read_at: Option<Millis>,
-    missed: i64,
-    problem: Option<String>,
-    now: Millis,
-) -> Freshness {
-    let old = read_at.is_none_or(|at| now - at > 4 * reader.every());
-    Freshness {
-        as_of: read_at,
-        stale: missed >= 3 || (old && read_at.is_some()),
-        problem,
+/// How fresh what was read of one account and region is.
+#[derive(Debug, Clone, Default)]
+pub struct ScopeState {
+    /// Of each reader that ever tried.
+    pub readers: BTreeMap<Reader, Freshness>,
+}
+
+impl ScopeState {
+    /// Of one reader.
+    pub fn of(&self, reader: Reader) -> Freshness {
+        self.readers.get(&reader).cloned().unwrap_or_default()
     }
+
+    /// Of all together: as old as the oldest, with every problem.
+    pub fn all(&self) -> Freshness {
+        let problems: Vec<String> = self
+            .readers
+            .iter()
+            .filter_map(|(reader, freshness)| {
+                Some(format!("{}: {}", reader.word(), freshness.problem.as_ref()?))
+            })
+            .collect();
+        Freshness {
+            as_of: self
+                .readers
+                .values()
+                .map(|freshness| freshness.as_of)
+                .min()
+                .flatten(),
+            stale: self.readers.values().any(|freshness| freshness.stale),
+            problem: (!problems.is_empty()).then(|| problems.join(" ")),
+        }
+    }
+}
+
+/// Every account and region that is read.
+///
+/// # Errors
+/// The database does not answer, or holds a reader that this program does not know.
+pub async fn scopes(db: &Db) -> anyhow::Result<BTreeMap<Scope, ScopeState>> {
+    let rows: Vec<(String, String, String, Option<Millis>, i64, Option<String>)> =
+        sqlx::query_as("SELECT account, region, reader, read_at, missed, problem FROM scope")
+            .fetch_all(db.read())
+            .await?;
+    let now = db.now();
+    let mut scopes: BTreeMap<Scope, ScopeState> = BTreeMap::new();
+    for (account, region, reader, read_at, missed, problem) in rows {
+        let reader: Reader = reader.parse().map_err(|what| Inconsistent {
+            table: "scope",
+            id: format!("{account} {region}"),
+            what,
+        })?;
+        // Three missed rounds and a little more than one that is under way.
+        let old = read_at.is_some_and(|at| now - at > 4 * reader.every());
+        let freshness = Freshness {
+            as_of: read_at,
+            stale: missed >= 3 || old,
+            problem,
+        };
+        scopes
+            .entry(Scope { account, region })
+            .or_default()
+            .readers
+            .insert(reader, freshness);
+    }
+    Ok(scopes)
+}
+
+/// The same as pages show it, with the names that the configuration gives accounts.
+pub fn shown(
+    scopes: &BTreeMap<Scope, ScopeState>,
+    aliases: &BTreeMap<String, String>,
+) -> Vec<ScopeFreshness> {
+    scopes
+        .iter()
+        .map(|(scope, state)| ScopeFreshness {
+            name: format!(
+                "{} · {}",
+                aliases.get(&scope.account).unwrap_or(&scope.account),
+                scope.region
+            ),
+            freshness: state.all(),
+        })
+        .collect()
 }
 
 /// Writes how a round went.

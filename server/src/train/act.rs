@@ -206,7 +206,7 @@ async fn content(db: &Db, cipher: &Cipher, car: &CarFacts) -> Result<Content, Re
         .running_task_definition
         .clone()
         .ok_or_else(|| unknown("what its service runs has not been read yet"))?;
-    let running = super::content::task_definition(db, cipher, &base)
+    let running = crate::service::task_definition_content(db, cipher, &base)
         .await?
         .ok_or_else(|| unknown("its task definition has not been read yet"))?;
     let image = format!("{}@{}", car.car.image_repository, car.car.digest);
@@ -470,5 +470,6 @@ fn departed_by(id: &str, name: Option<String>) -> Actor {
         id: id.to_owned(),
         name: name.unwrap_or_else(|| id.to_owned()),
         grants: Vec::new(),
+        session: None,
     }
 }

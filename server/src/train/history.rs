@@ -1,28 +1,8 @@
 //! What trains ask of Git: ancestry, branches, authors. The mirrors answer; tests may answer in their place.
 
-use app::text::Millis;
 use async_trait::async_trait;
 
-/// A commit, as far as trains care.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Commit {
-    /// Full id.
-    pub id: String,
-    /// Author.
-    pub author_name: String,
-    /// Author's address.
-    pub author_email: String,
-    /// Committer.
-    pub committer_name: String,
-    /// Committer's address.
-    pub committer_email: String,
-    /// `Co-authored-by` names and addresses.
-    pub co_authors: Vec<(String, String)>,
-    /// First line.
-    pub subject: String,
-    /// When it was committed.
-    pub committed_at: Millis,
-}
+use crate::git::{Commit, Mirrors};
 
 /// The history of repositories, from what is known here; never over the network.
 #[async_trait]
@@ -46,4 +26,30 @@ pub trait History: Send + Sync {
         to: &str,
         limit: usize,
     ) -> anyhow::Result<Option<Vec<Commit>>>;
+}
+
+#[async_trait]
+impl History for Mirrors {
+    async fn is_ancestor(
+        &self,
+        repository: &str,
+        ancestor: &str,
+        descendant: &str,
+    ) -> anyhow::Result<Option<bool>> {
+        self.is_ancestor(repository, ancestor, descendant).await
+    }
+
+    async fn branches_containing(&self, repository: &str, commit: &str) -> anyhow::Result<Vec<String>> {
+        self.branches_containing(repository, commit).await
+    }
+
+    async fn commits_between(
+        &self,
+        repository: &str,
+        from: Option<&str>,
+        to: &str,
+        limit: usize,
+    ) -> anyhow::Result<Option<Vec<Commit>>> {
+        self.commits_between(repository, from, to, limit).await
+    }
 }
