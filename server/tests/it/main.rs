@@ -1,5 +1,6 @@
 //! Everything that needs a database, a socket or another process, in one binary. Modules mirror the program's nouns.
 
+mod access;
 mod approval;
 mod audit;
 mod aws;
@@ -9,9 +10,13 @@ mod crash;
 mod db;
 mod deployment;
 mod git;
+mod headers;
 mod inbox;
+mod login;
 mod metric;
 mod service;
+mod session;
 mod support;
 mod sync;
 mod train;
+mod workspace;
