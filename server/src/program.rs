@@ -23,7 +23,7 @@ use crate::crypto::Cipher;
 use crate::db::{Context, Db};
 use crate::deployment::Deployments;
 use crate::environment::Environments;
-use crate::git::Mirrors;
+use crate::git::{Git, Mirrors};
 use crate::http::{self, Edge};
 use crate::inbox::{self, Inbox};
 use crate::metric::Metrics;
@@ -78,7 +78,8 @@ impl Program {
             .context("configuration: keys.data is missing")?;
         let cipher = Cipher::new(data_key);
         let logins = Logins::new(&config, &db.context.clock)?;
-        let mirrors = Mirrors::new(db.clone(), config.data.join("mirrors"));
+        let git = Git::default().with_credentials(config.git.credentials_file.clone());
+        let mirrors = Mirrors::with_git(db.clone(), config.data.join("mirrors"), git);
         let aws: Arc<dyn Aws> = Arc::new(AwsClients::new(&config));
         let replica = db.id("rep");
         let inbox = Inbox::start(db.clone(), &config.sources);
