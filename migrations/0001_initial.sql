@@ -322,7 +322,8 @@ CREATE TABLE train (
 );
 CREATE UNIQUE INDEX train_one_boarding ON train (environment) WHERE state = 'boarding' AND express = 0;
 CREATE UNIQUE INDEX train_one_sealed ON train (environment) WHERE state IN ('sealed', 'departing') AND express = 0;
-CREATE UNIQUE INDEX train_one_express ON train (environment) WHERE state IN ('boarding', 'sealed', 'departing') AND express = 1;
+CREATE UNIQUE INDEX train_one_express_boarding ON train (environment) WHERE state = 'boarding' AND express = 1;
+CREATE UNIQUE INDEX train_one_express_sealed ON train (environment) WHERE state IN ('sealed', 'departing') AND express = 1;
 
 -- Everyone who sealed or edited a train: they cannot approve it.
 CREATE TABLE train_editor (

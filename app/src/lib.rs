@@ -2,6 +2,9 @@
 //! ports (traits) through which pages reach it. Knows no database, no AWS, no HTTP framework: those implement
 //! the ports in the `server` package and never reach the browser bundle.
 
+// A page is one type as deep as its markup; the release build of the browser bundle follows it all the way down.
+#![recursion_limit = "256"]
+
 #[cfg(feature = "ssr")]
 pub mod backend;
 pub mod error;
@@ -17,10 +20,70 @@ pub mod metric;
 pub mod service;
 pub mod train;
 
-use leptos::prelude::*;
+pub mod live;
+mod routes;
+pub mod ui;
 
-/// The whole page tree.
+use leptos::prelude::*;
+use leptos_meta::{MetaTags, provide_meta_context};
+use leptos_router::components::Router;
+
+/// Every server function, for the one place in the server that registers and authorises them by path.
+pub mod server_functions {
+    pub use crate::account::{LoadHeader, LoadPeople, LoadProviders, LoadSessions, MapAuthor, RevokeSession};
+    pub use crate::board::LoadBoard;
+    pub use crate::service::{LoadService, LoadUnmapped, MapService};
+
+    pub use crate::audit::LoadAudit;
+    pub use crate::build::{LoadBuilds, LoadDeliveries};
+    pub use crate::deployment::{
+        AllowAgain, CancelDeployment, LoadDeployment, LoadRollbackPlan, ResolveDeployment, RollBack,
+    };
+    pub use crate::environment::LoadEnvironment;
+    pub use crate::metric::LoadMetrics;
+    pub use crate::train::{
+        ApproveTrain, CancelTrain, DepartTrain, HoldTrain, LoadApprovals, LoadTrain, RejectTrain,
+        ReleaseTrain, ReopenTrain, SealTrain,
+    };
+}
+
+/// The document around every page; the server renders it, the browser takes over its body.
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    let theme = use_context::<ui::Theme>().unwrap_or_default();
+    let style = format!("/{}/{}.css", options.site_pkg_dir, options.output_name);
+    view! {
+        <!DOCTYPE html>
+        <html lang="en" data-theme=theme.as_str()>
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="light dark" />
+                <link rel="icon" type="image/svg+xml" href="/favicon.svg" />
+                <link rel="stylesheet" href=style />
+                <HydrationScripts options />
+                <MetaTags />
+            </head>
+            <body>
+                <App />
+            </body>
+        </html>
+    }
+}
+
+/// The whole page tree: header, page, footer.
 #[component]
 pub fn App() -> impl IntoView {
-    view! { <p>"Yardmaster"</p> }
+    provide_meta_context();
+    live::provide_live();
+    view! {
+        <Router>
+            <a class="skip" href="#main" rel="external">
+                "Skip to content"
+            </a>
+            <ui::Header />
+            <main id="main" tabindex="-1">
+                <routes::Pages />
+            </main>
+        </Router>
+    }
 }

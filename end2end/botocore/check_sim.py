@@ -3,9 +3,9 @@
 
 Sends every operation that a running simulator offers (JSON and query protocols) through boto3, with good
 input and with bad, and complains about each raw answer that AWS's own model does not allow. The simulator is
-started elsewhere; it needs a cluster with a service and its control endpoints under /_sim/:
+started elsewhere; with a driven clock the check takes seconds:
 
-    cargo run -p sim --example aws -- 127.0.0.1:4570
+    cargo run -p sim -- serve --driven --data "$(mktemp -d)" --addr-aws 127.0.0.1:4570
     end2end/botocore/check_sim.py --endpoint http://127.0.0.1:4570
 
 CloudWatch is not asked here: it speaks CBOR, which the tests check through the Rust SDK.
@@ -210,17 +210,19 @@ def check_images(checker, ecr):
 def check_identity(checker, sts, role, external_id):
     sts.get_caller_identity()
     asked = {"RoleArn": role, "RoleSessionName": "check-sim"}
-    sts.assume_role(**asked, **({"ExternalId": external_id} if external_id else {}))
+    sts.assume_role(**asked, ExternalId=external_id)
+    checker.refused(sts.assume_role, **asked, ExternalId="wrong")
     checker.refused(sts.assume_role, **asked | {"RoleArn": role + "-gone"})
-    checker.refused(sts.assume_role, **asked, DurationSeconds=100_000)
+    checker.refused(sts.assume_role, **asked, ExternalId=external_id, DurationSeconds=100_000)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--endpoint", required=True, help="address of the running simulator")
-    parser.add_argument("--region", default="eu-central-1")
-    parser.add_argument("--role-arn", default="arn:aws:iam::111122223333:role/yardmaster", help="a role to assume")
-    parser.add_argument("--external-id", help="what that role demands")
+    parser.add_argument("--region", default="eu-west-1")
+    role = "arn:aws:iam::111122223333:role/yardmaster-deploy"
+    parser.add_argument("--role-arn", default=role, help="a role to assume")
+    parser.add_argument("--external-id", default="acme-yardmaster", help="what that role demands")
     asked = parser.parse_args()
     checker = Checker(asked.endpoint, asked.region)
     check_identity(checker, checker.client("sts"), asked.role_arn, asked.external_id)

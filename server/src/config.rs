@@ -131,6 +131,13 @@ pub struct AwsConfig {
     /// An endpoint to use instead of AWS: emulators.
     #[serde(default)]
     pub endpoint_url: Option<Url>,
+    /// Access key to use instead of the ambient credentials: emulators and the demo. On AWS leave it out and give the
+    /// machine a role.
+    #[serde(default)]
+    pub access_key_id: Option<String>,
+    /// Its secret.
+    #[serde(default)]
+    pub secret_access_key: Option<SecretString>,
     /// Accounts to read and deploy to.
     #[serde(default, rename = "account")]
     pub accounts: Vec<AwsAccount>,

@@ -61,6 +61,9 @@ pub struct Actor {
     pub name: String,
     /// Roles held.
     pub grants: Vec<Grant>,
+    /// The public id of the session this was asked with; `None` for machines and commands.
+    #[serde(default)]
+    pub session: Option<String>,
 }
 
 /// The logged-in person, for the header of every page.

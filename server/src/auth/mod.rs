@@ -1,5 +1,10 @@
-//! Who may do what. The matrix stands in [`permission`]; every service function asks it with its actor.
+//! Who is here and what they may do: log-in through OpenID providers ([`login`], [`oidc`]), groups to roles, and the
+//! permission matrix ([`permission`]) that every service function asks with its actor.
 
+pub mod login;
+mod oidc;
 mod permission;
+mod return_to;
 
-pub use permission::{Place, may, require, require_view, system};
+pub use permission::{Place, matrix, may, may_somewhere, require, require_view, system};
+pub use return_to::safe_path;

@@ -26,6 +26,7 @@ pub fn system() -> Actor {
             role: Role::Devops,
             environment: None,
         }],
+        session: None,
     }
 }
 
@@ -91,4 +92,68 @@ pub fn require_view(actor: &Actor) -> Result<(), ApiError> {
             "You have no role here yet. Ask a DevOps person to map one of your groups, or to run `yardmaster user grant`.".to_owned(),
         )
     })
+}
+
+/// Whether somebody has a right in at least one environment.
+pub fn may_somewhere(actor: &Actor, permission: Permission) -> bool {
+    actor.grants.iter().any(|grant| {
+        let name = grant.environment.as_deref().unwrap_or("");
+        carries(
+            grant.role,
+            permission,
+            Place::In {
+                environment: name,
+                protected: false,
+            },
+        ) || carries(
+            grant.role,
+            permission,
+            Place::In {
+                environment: name,
+                protected: true,
+            },
+        )
+    })
+}
+
+/// The whole matrix as text: one line a role, one column a right and kind of environment.
+pub fn matrix() -> String {
+    let places = [
+        ("anywhere", Place::Anywhere),
+        (
+            "unprotected",
+            Place::In {
+                environment: "development",
+                protected: false,
+            },
+        ),
+        (
+            "protected",
+            Place::In {
+                environment: "production",
+                protected: true,
+            },
+        ),
+    ];
+    let mut text = String::new();
+    for permission in Permission::ALL {
+        text.push_str(&format!("{}\n", permission.as_str()));
+        for role in Role::ALL {
+            let cells: Vec<String> = places
+                .iter()
+                .map(|(name, place)| {
+                    format!(
+                        "{name} {}",
+                        if carries(*role, *permission, *place) {
+                            "✔"
+                        } else {
+                            "✘"
+                        }
+                    )
+                })
+                .collect();
+            text.push_str(&format!("  {:<9} {}\n", role.as_str(), cells.join("  ")));
+        }
+    }
+    text
 }

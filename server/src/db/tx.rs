@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::Context;
 use crate::audit::{self, Entry};
+use crate::crypto::Cipher;
 
 /// A write transaction. Dropped without [`Tx::commit`], nothing of it happened.
 pub struct Tx {
@@ -53,6 +54,11 @@ impl Tx {
     /// Where random bytes come from.
     pub fn ids(&self) -> &crate::clock::Ids {
         &self.context.ids
+    }
+
+    /// Seals a document for the database.
+    pub fn seal(&self, cipher: &Cipher, place: &str, plain: &str) -> String {
+        cipher.seal(&self.context.ids, place, plain)
     }
 
     /// Says who did what: written at commit.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use app::account::Role;
+use app::account::{Grant, Role};
 use serde::{Deserialize, Serialize};
 
 /// A policy document that cannot be applied: where and what to do.
@@ -54,6 +54,9 @@ pub struct Environment {
     /// Seals and departs by itself once its gates pass.
     #[serde(default)]
     pub automatic: bool,
+    /// Seals the boarding train so many seconds after its first car boarded; 0 leaves it to people.
+    #[serde(default)]
+    pub cutoff_seconds: u32,
     /// Stages of the build that must have succeeded.
     #[serde(default)]
     pub required_stages: Vec<String>,
@@ -178,6 +181,29 @@ const fn default_expiry() -> u32 {
 #[expect(clippy::unnecessary_wraps, reason = "serde wants the field's type")]
 fn default_tag() -> Option<String> {
     Some("yardmaster:service".to_owned())
+}
+
+impl Approvals {
+    /// "1 of 2 approvals by a lead"
+    pub fn progress(&self, given: usize) -> String {
+        let approvals = if self.count == 1 { "approval" } else { "approvals" };
+        format!("{given} of {} {approvals} by {}", self.count, self.who())
+    }
+
+    /// "a senior developer or an architect"
+    pub fn who(&self) -> String {
+        if self.roles.is_empty() {
+            return "anybody with the right to approve".to_owned();
+        }
+        self.roles
+            .iter()
+            .map(|role| match role.word().to_lowercase() {
+                word if word.starts_with(['a', 'e', 'i', 'o']) => format!("an {word}"),
+                word => format!("a {word}"),
+            })
+            .collect::<Vec<_>>()
+            .join(" or ")
+    }
 }
 
 impl Environment {
@@ -310,6 +336,25 @@ impl Policy {
             }
         }
         Ok(())
+    }
+
+    /// The roles that groups give.
+    pub fn grants(&self, groups: &[String]) -> Vec<Grant> {
+        let named = groups.iter().filter_map(|group| self.groups.get(group)).flatten();
+        let mut grants: Vec<Grant> = named
+            .map(|given| match given {
+                GroupRole::Everywhere(role) => Grant {
+                    role: *role,
+                    environment: None,
+                },
+                GroupRole::In { role, environment } => Grant {
+                    role: *role,
+                    environment: Some(environment.clone()),
+                },
+            })
+            .collect();
+        grants.dedup();
+        grants
     }
 
     /// An environment by name.

@@ -4,5 +4,5 @@
 mod document;
 mod store;
 
-pub use document::{Approvals, Environment, Policy, PolicyError, Service, Source};
-pub use store::{Revision, apply, current};
+pub use document::{Approvals, Environment, Policy, PolicyError, Service, Source, matches};
+pub use store::{Revision, apply, at, current, export};

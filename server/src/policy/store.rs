@@ -36,6 +36,25 @@ pub async fn current(db: &Db) -> anyhow::Result<Option<Revision>> {
     .transpose()
 }
 
+/// One revision by its number; `None` where there is no such.
+///
+/// # Errors
+/// The database does not answer, or the document in it is not sound.
+pub async fn at(db: &Db, number: i64) -> anyhow::Result<Option<Revision>> {
+    let document: Option<String> = sqlx::query_scalar("SELECT document FROM policy WHERE revision = $1")
+        .bind(number)
+        .fetch_optional(db.read())
+        .await?;
+    document
+        .map(|document| {
+            Ok(Revision {
+                number,
+                policy: Arc::new(Policy::parse(&document)?),
+            })
+        })
+        .transpose()
+}
+
 /// Applies a document as the next revision; answers its number. The same text twice is one revision.
 ///
 /// # Errors
@@ -83,4 +102,14 @@ impl From<PolicyError> for app::error::ApiError {
     fn from(fault: PolicyError) -> Self {
         Self::Invalid(fault.to_string())
     }
+}
+
+/// The newest revision's text.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn export(db: &Db) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar("SELECT document FROM policy ORDER BY revision DESC LIMIT 1")
+        .fetch_optional(db.read())
+        .await
 }

@@ -2,7 +2,10 @@
 
 mod aws;
 mod board;
+mod build;
 mod db;
+mod git;
+mod inbox;
 mod service;
 mod support;
 mod sync;

@@ -1,6 +1,6 @@
 //! The world's strings for tests in other processes: a small JSON API under `/_sim/`.
 
-use super::{AlarmState, Aws, Failure, Fault, ImageSpec};
+use super::{AlarmState, Aws, Failure, Fault, ImageSpec, Script};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
@@ -21,6 +21,7 @@ pub fn router(aws: Arc<Aws>) -> Router {
         .route("/_sim/operations", get(operations))
         .route("/_sim/fault", post(fault))
         .route("/_sim/script-image", post(script_image))
+        .route("/_sim/script", post(script))
         .route("/_sim/alarm", post(alarm))
         .route("/_sim/push-image", post(push_image))
         .route("/_sim/image-archive", post(archive))
@@ -95,6 +96,27 @@ async fn script_image(State(aws): State<Arc<Aws>>, Json(asked): Json<ScriptImage
         None => aws.heal_image(&asked.digest),
     }
     done(json!({}))
+}
+
+/// How the next `times` deployments of a service fail; no failure gives it back to nature.
+#[derive(Deserialize)]
+struct ScriptAsked {
+    account: String,
+    cluster: String,
+    service: String,
+    failure: Option<Failure>,
+    #[serde(default = "once")]
+    times: u32,
+}
+
+async fn script(State(aws): State<Arc<Aws>>, Json(asked): Json<ScriptAsked>) -> Reply {
+    let script = asked
+        .failure
+        .map_or(Script::Natural, |failure| Script::FailNext(failure, asked.times));
+    match aws.script(&asked.account, &asked.cluster, &asked.service, script) {
+        Ok(()) => done(json!({})),
+        Err(error) => (StatusCode::NOT_FOUND, Json(json!({ "error": error.to_string() }))),
+    }
 }
 
 #[derive(Deserialize)]

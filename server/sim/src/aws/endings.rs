@@ -1,8 +1,9 @@
 //! How tasks end, in the words that ECS uses.
 
 use super::registry::Registry;
-use super::service::{Deployment, Ending, Revision, Service, uuid};
+use super::service::{Deployment, Revision, Service, uuid};
 use super::spec::Failure;
+use super::task::Ending;
 use sha2::{Digest, Sha256};
 
 /// What will become of a task that starts now.

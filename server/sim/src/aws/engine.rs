@@ -8,9 +8,9 @@
 use super::endings::{self, Fate};
 use super::registry::Registry;
 use super::rollout;
-use super::service::{Ending, Rollout, Service, Stage, Task};
-use super::spec::Failure;
+use super::service::{Rollout, Service};
 use super::state::{Alarms, State};
+use super::task::{self, DRAINING, PROVISIONING, Stage, Task};
 use super::verdict;
 use crate::clock::SimClock;
 use std::time::Duration;
@@ -19,20 +19,9 @@ use std::time::Duration;
 pub(crate) const START: Duration = Duration::from_secs(10);
 /// From a request to stop to its execution.
 pub(crate) const HEED: Duration = Duration::from_secs(5);
-const PROVISIONING: Duration = Duration::from_secs(10);
-const PULLING: Duration = Duration::from_secs(20);
-const BECOMING_HEALTHY: Duration = Duration::from_secs(30);
-const DRAINING: Duration = Duration::from_secs(20);
 /// Between two batches of new tasks.
-const BATCH: Duration = Duration::from_secs(10);
-/// A task that cannot start gives up this long after provisioning.
-const GIVING_UP: Duration = Duration::from_secs(15);
-/// A task that will crash is running this long after provisioning …
-const CRASHING_START: Duration = Duration::from_secs(5);
-/// … and crashes this long after that.
-const CRASHING: Duration = Duration::from_secs(10);
+pub(crate) const BATCH: Duration = Duration::from_secs(10);
 const PLACEMENT_RETRY: Duration = Duration::from_secs(25);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(900);
 /// ECS shows stopped tasks for an hour.
 const STOPPED_TASKS_KEPT_MILLIS: i64 = 3_600_000;
 
@@ -84,7 +73,7 @@ pub(crate) fn advance(service: &mut Service, world: &Surroundings<'_>, now: i64)
     while let Some(at) = next_due(service).filter(|at| *at <= now) {
         rollout::heed(service, world, at);
         for position in 0..service.tasks.len() {
-            progress(service, world, position, at);
+            task::progress(service, world, position, at);
         }
         schedule(service, world, at);
         service.tasks.retain(|task| {
@@ -104,111 +93,6 @@ fn next_due(service: &Service) -> Option<i64> {
     let records = service.records.iter().filter_map(|record| record.due);
     let wakes = service.primary().and_then(|primary| primary.wake_at);
     tasks.chain(records).chain(wakes).min()
-}
-
-/// Moves one task on if its time has come.
-fn progress(service: &mut Service, world: &Surroundings<'_>, position: usize, at: i64) {
-    let after = |duration| Some(at + world.clock.pace(duration));
-    let Some(task) = service
-        .tasks
-        .get_mut(position)
-        .filter(|task| task.due.is_some_and(|due| due <= at))
-    else {
-        return;
-    };
-    task.due = None;
-    task.version += 1;
-    let starts = task
-        .fate
-        .as_ref()
-        .is_none_or(|ending| ending.stop_code != "TaskFailedToStart");
-    match (task.stage, task.fate.take()) {
-        (Stage::Provisioning, fate) => {
-            task.stage = Stage::Pending;
-            task.pull_started_at = Some(at);
-            task.due = after(match fate {
-                None => PULLING,
-                Some(_) if starts => CRASHING_START,
-                Some(_) => GIVING_UP,
-            });
-            task.fate = fate;
-        }
-        (Stage::Pending, Some(ending)) if !starts => failed(service, world, position, ending, at),
-        (Stage::Pending, fate) => {
-            task.stage = Stage::Running;
-            task.pull_stopped_at = Some(at);
-            task.started_at = Some(at);
-            task.due = after(if fate.is_some() {
-                CRASHING
-            } else {
-                BECOMING_HEALTHY
-            });
-            task.fate = fate;
-        }
-        (Stage::Running, Some(ending)) => failed(service, world, position, ending, at),
-        (Stage::Running, None) => {
-            task.healthy = true;
-            let number = task.number;
-            if let Some(deployment) = service.deployments.iter_mut().find(|d| d.number == number) {
-                deployment.failures_in_a_row = 0;
-            }
-            verdict::count_failures(service);
-        }
-        (Stage::Stopping, _) => {
-            task.stage = Stage::Stopped;
-            task.stopped_at = Some(at);
-        }
-        (Stage::Stopped, _) => {}
-    }
-}
-
-fn failed(service: &mut Service, world: &Surroundings<'_>, position: usize, ending: Ending, at: i64) {
-    let Some(task) = service.tasks.get_mut(position) else {
-        return;
-    };
-    task.stage = Stage::Stopped;
-    task.stopping_at = Some(at);
-    task.stopped_at = Some(at);
-    task.ending = Some(ending.clone());
-    let (id, number) = (task.id.clone(), task.number);
-    if ending.stop_code == "TaskFailedToStart" {
-        service.say(
-            at,
-            format!(
-                "was unable to place a task. Reason: {}.",
-                ending.stopped_reason.trim_end_matches('.')
-            ),
-        );
-    } else if ending.failure == Some(Failure::HealthCheck) {
-        service.say(at, format!("(task {id}) failed container health checks."));
-    }
-    let Some(deployment) = service.deployments.iter_mut().find(|d| d.number == number) else {
-        return;
-    };
-    deployment.failed_tasks += 1;
-    deployment.failures_in_a_row += 1;
-    deployment.updated_at = at;
-    let failures = deployment.failures_in_a_row;
-    let wait = backoff(failures);
-    deployment.wake_at = (!wait.is_zero()).then(|| at + world.clock.pace(wait));
-    if failures >= 5 && failures.is_multiple_of(5) {
-        service.say(
-            at,
-            "is unable to consistently start tasks successfully. For more information, see the \
-             Troubleshooting section of the Amazon ECS Developer Guide.",
-        );
-    }
-    verdict::count_failures(service);
-}
-
-/// ECS starts tasks ever more slowly when they keep failing.
-fn backoff(failures: u32) -> Duration {
-    match failures {
-        0..=3 => Duration::ZERO,
-        _ => BATCH
-            .saturating_mul(2_u32.saturating_pow(failures - 4))
-            .min(LONGEST_BACKOFF),
-    }
 }
 
 /// The scheduler: judges the deployment, stops what is too much, starts what is missing, notices the end.

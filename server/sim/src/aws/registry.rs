@@ -65,10 +65,8 @@ impl Repository {
         let labels: BTreeMap<_, _> = revision.map(|commit| (REVISION, commit)).into_iter().collect();
         let (os, architecture) = spec.platform.split_once('/').unwrap_or(("linux", "amd64"));
         // The layer stands for the content: another repository, commit or moment is another content.
-        let layer = sha256(&format!(
-            "{} {:?} {pushed_at} {:?}",
-            self.name, spec.revision_label, spec.tags
-        ));
+        let content = revision.map_or_else(|| spec.tags.join(" "), str::to_owned);
+        let layer = sha256(&format!("{} {content} {pushed_at}", self.name));
         let config = json!({
             "architecture": architecture,
             "os": os,
@@ -105,6 +103,20 @@ impl Repository {
         });
         image.tags.extend(spec.tags.iter().cloned());
         digest
+    }
+
+    /// Moves a tag to an image, or says that there is no such image.
+    pub fn tag(&mut self, digest: &str, tag: &str) -> bool {
+        if !self.images.contains_key(digest) {
+            return false;
+        }
+        for image in self.images.values_mut() {
+            image.tags.retain(|other| other != tag);
+            if image.digest == digest {
+                image.tags.push(tag.into());
+            }
+        }
+        true
     }
 }
 

@@ -2,10 +2,11 @@
 
 use super::engine::{HEED, START, Surroundings};
 use super::service::{
-    ContainerImage, Deployment, Monitor, Policy, Record, Revision, Rollout, Service, Stage, Status, Task,
+    ContainerImage, Deployment, Monitor, Policy, Record, Revision, Rollout, Service, Status,
 };
 use super::spec::Script;
 use super::state::TaskDefinition;
+use super::task::{Stage, Task};
 use super::verdict::{self, Cause};
 use serde_json::Value;
 
@@ -65,6 +66,9 @@ pub(crate) fn begin(
     number
 }
 
+/// How long the first deployment of a seeded service is taken to have lasted.
+pub(crate) const SETTLED_MILLIS: i64 = 70_000;
+
 /// Puts the service into a finished deployment of `definition`, as if made long ago.
 pub(crate) fn settle(
     service: &mut Service,
@@ -74,7 +78,7 @@ pub(crate) fn settle(
 ) {
     let number = begin(service, world, definition, created_at);
     let up = created_at + 40_000;
-    let done = created_at + 70_000;
+    let done = created_at + SETTLED_MILLIS;
     for _ in 0..service.desired {
         let id = service.fresh_hex();
         service.tasks.push(Task {

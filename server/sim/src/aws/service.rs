@@ -1,9 +1,10 @@
-//! One ECS service: its deployments in both of AWS's views, its tasks and its events.
+//! One ECS service: its deployments in both of AWS's views, and its events. Its tasks are in `task`.
 //!
 //! Plain data and the questions one can ask it; what happens over time is in `engine`.
 
 use super::spec::{Failure, Script, ServiceSpec};
 use super::state::{Place, Tags};
+use super::task::Task;
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 
@@ -198,71 +199,6 @@ pub(crate) struct ContainerImage {
     pub digest: Option<String>,
     pub essential: bool,
     pub health_check: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    Provisioning,
-    Pending,
-    Running,
-    Stopping,
-    Stopped,
-}
-
-impl Stage {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Provisioning => "PROVISIONING",
-            Self::Pending => "PENDING",
-            Self::Running => "RUNNING",
-            Self::Stopping => "STOPPING",
-            Self::Stopped => "STOPPED",
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Task {
-    pub id: String,
-    /// The deployment it belongs to.
-    pub number: u64,
-    pub stage: Stage,
-    pub healthy: bool,
-    /// How it will end by itself, if it will.
-    pub fate: Option<Ending>,
-    /// When it moves on by itself.
-    pub due: Option<i64>,
-    pub created_at: i64,
-    pub pull_started_at: Option<i64>,
-    pub pull_stopped_at: Option<i64>,
-    pub started_at: Option<i64>,
-    pub stopping_at: Option<i64>,
-    pub stopped_at: Option<i64>,
-    /// Why it stopped; set from the moment it is told to.
-    pub ending: Option<Ending>,
-    pub version: u32,
-}
-
-/// Why a task stopped, in AWS's fields.
-#[derive(Clone, Debug)]
-pub(crate) struct Ending {
-    pub failure: Option<Failure>,
-    pub stop_code: &'static str,
-    pub stopped_reason: String,
-    /// The essential container's.
-    pub exit_code: Option<i32>,
-    pub container_reason: Option<String>,
-}
-
-impl Task {
-    /// Alive and meant to stay so.
-    pub fn wanted(&self) -> bool {
-        !matches!(self.stage, Stage::Stopping | Stage::Stopped)
-    }
-
-    pub fn is_pending(&self) -> bool {
-        matches!(self.stage, Stage::Provisioning | Stage::Pending)
-    }
 }
 
 #[derive(Clone, Debug)]

@@ -12,7 +12,8 @@ pub struct ImageSpec {
     pub pushed_at: i64,
     /// Bytes.
     pub size: u64,
-    /// The commit, as label and annotation `org.opencontainers.image.revision`.
+    /// The commit, as label and annotation `org.opencontainers.image.revision`. It also stands for the
+    /// content: the same commit pushed with the same time is the same digest, whatever its tags.
     pub revision_label: Option<String>,
     /// `linux/amd64` or `linux/arm64`.
     pub platform: String,
@@ -53,7 +54,7 @@ pub struct ServiceSpec {
     pub rollback: bool,
     /// CloudWatch alarms that stop a deployment.
     pub alarms: Vec<String>,
-    /// Milliseconds since 1970; 0 means now.
+    /// Milliseconds since 1970; 0 means just long enough ago for its first deployment to be finished.
     pub created_at: i64,
     /// `FARGATE` or `EC2`.
     pub launch_type: String,

@@ -4,7 +4,8 @@
 
 use super::engine::{HEED, START, Surroundings, schedule};
 use super::error::AwsError;
-use super::service::{Monitor, Record, Rollback, Rollout, Service, Stage, Status, Task};
+use super::service::{Monitor, Record, Rollback, Rollout, Service, Status};
+use super::task::{Stage, Task};
 
 /// Keeps the service deployment's failure count equal to what the circuit breaker sees; what made it trip
 /// stays to be read.

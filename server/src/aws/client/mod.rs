@@ -27,6 +27,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_ecs::config::IdentityCache;
 use secrecy::ExposeSecret;
@@ -57,10 +58,15 @@ struct ClientSet {
 }
 
 impl AwsClients {
-    /// From the configuration. Where no role is configured, the credentials of the environment are used: variables,
-    /// profile, container or instance.
+    /// From the configuration. Roles are assumed with its access key, or with the credentials of the environment:
+    /// variables, profile, container or instance.
     pub fn new(config: &Config) -> Self {
-        Self::of(&config.aws, None)
+        let given = config.aws.access_key_id.as_ref().zip(config.aws.secret_access_key.as_ref());
+        let given = given.map(|(id, secret)| {
+            let credentials = Credentials::new(id, secret.expose_secret(), None, None, "aws.access_key_id");
+            SharedCredentialsProvider::new(credentials)
+        });
+        Self::of(&config.aws, given)
     }
 
     /// The same with given credentials instead of those of the environment; for the demo and tests.

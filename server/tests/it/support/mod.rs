@@ -1,4 +1,6 @@
 //! What tests share: databases of both kinds, a clock that is driven, people to act as, a simulated AWS.
 
 pub mod cloud;
+pub mod repository;
 pub mod store;
+pub mod webhook;

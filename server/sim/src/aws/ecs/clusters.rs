@@ -3,8 +3,8 @@
 use super::missing;
 use crate::aws::call::{Call, with_token};
 use crate::aws::error::AwsError;
-use crate::aws::service::{Stage, Task};
 use crate::aws::state::{Cluster, Place, State, last_part, tags_json};
+use crate::aws::task::{Stage, Task};
 use serde_json::{Value, json};
 
 pub(super) fn list(state: &State, call: &Call<'_>) -> Result<Value, AwsError> {

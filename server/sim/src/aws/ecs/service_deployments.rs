@@ -5,8 +5,9 @@ use super::{missing, services};
 use crate::aws::call::{Call, Note, compact, seconds, with_token};
 use crate::aws::engine::Surroundings;
 use crate::aws::error::AwsError;
-use crate::aws::service::{Monitor, Record, Revision, Service, Stage, Status, Task};
+use crate::aws::service::{Monitor, Record, Revision, Service, Status};
 use crate::aws::state::{Place, State, last_part};
+use crate::aws::task::{Stage, Task};
 use crate::aws::verdict;
 use serde_json::{Value, json};
 

@@ -5,9 +5,10 @@ use crate::aws::call::{Call, Note, compact, seconds, with_token};
 use crate::aws::engine::{self, Surroundings};
 use crate::aws::error::AwsError;
 use crate::aws::rollout;
-use crate::aws::service::{Deployment, Policy, Rollout, Service, Stage, Task};
+use crate::aws::service::{Deployment, Policy, Rollout, Service, Status};
 use crate::aws::spec::ServiceSpec;
 use crate::aws::state::{Place, State, last_part, tags_json};
+use crate::aws::task::{Stage, Task};
 use crate::clock::SimClock;
 use serde_json::{Value, json};
 
@@ -51,6 +52,7 @@ pub(super) fn update(state: &mut State, call: &Call<'_>, note: &mut Note) -> Res
     let name = last_part(call.required("service")?);
     let cluster = last_part(call.text("cluster").unwrap_or("default"));
     note.detail = json!({ "taskDefinition": asked, "forceNewDeployment": force });
+    let desired = desired_count(call)?;
     state.cluster(&call.place, Some(cluster))?;
     let definition = asked
         .map(|asked| match state.task_definition(&call.place, asked) {
@@ -86,9 +88,8 @@ pub(super) fn update(state: &mut State, call: &Call<'_>, note: &mut Note) -> Res
             "Service was not ACTIVE.",
         ));
     }
-    if let Some(desired) = call.input.get("desiredCount").and_then(Value::as_u64) {
-        service.desired =
-            u32::try_from(desired).map_err(|_| AwsError::invalid("desiredCount is too large."))?;
+    if let Some(desired) = desired {
+        service.desired = desired;
         note.merge(json!({ "desiredCount": desired }));
     }
     if let Some(configuration) = call.input.get("deploymentConfiguration") {
@@ -106,6 +107,19 @@ pub(super) fn update(state: &mut State, call: &Call<'_>, note: &mut Note) -> Res
     note.merge(json!({ "newDeployment": next.is_some() }));
     engine::schedule(service, &world, call.now);
     Ok(json!({ "service": shown(service, true) }))
+}
+
+/// AWS runs at most 5,000 tasks of one service.
+fn desired_count(call: &Call<'_>) -> Result<Option<u32>, AwsError> {
+    let Some(asked) = call.input.get("desiredCount").filter(|asked| !asked.is_null()) else {
+        return Ok(None);
+    };
+    let count = asked
+        .as_u64()
+        .and_then(|count| u32::try_from(count).ok())
+        .filter(|count| *count <= 5_000);
+    let refused = || AwsError::invalid(format!("desiredCount must be between 0 and 5000, not {asked}."));
+    count.ok_or_else(refused).map(Some)
 }
 
 fn configure(policy: &mut Policy, configuration: &Value) {
@@ -180,10 +194,14 @@ fn shown(service: &Service, with_tags: bool) -> Value {
             "pendingTaskCount": tasks_of(service, deployment, Task::is_pending),
         })
     });
-    let in_flight = service
+    // AWS names the last deployment also after its end, and for a moment after UpdateService it still names
+    // the one before: who follows a deployment has to compare the revision's number.
+    let begun = service
         .records
-        .last()
-        .filter(|record| !record.status.is_terminal());
+        .iter()
+        .rev()
+        .find(|record| record.status != Status::Pending);
+    let current = begun.or(service.records.last());
     let count = |wanted: fn(&Task) -> bool| service.tasks.iter().filter(|task| wanted(task)).count();
     compact(json!({
         "serviceArn": service.arn(),
@@ -208,7 +226,7 @@ fn shown(service: &Service, with_tags: bool) -> Value {
             "id": event.id, "createdAt": seconds(event.at), "message": event.message
         })).collect::<Vec<_>>(),
         "createdAt": seconds(service.created_at),
-        "currentServiceDeployment": in_flight.map(|record| service.record_arn(&record.id)),
+        "currentServiceDeployment": current.map(|record| service.record_arn(&record.id)),
         "currentServiceRevisions": revisions.collect::<Vec<_>>(),
         "placementConstraints": [],
         "placementStrategy": [],

@@ -42,6 +42,7 @@ pub(crate) fn register(
         )));
     }
     let containers = containers(input)?;
+    fargate_size(input)?;
     let revisions = state
         .families
         .entry(place.clone())
@@ -81,6 +82,37 @@ pub(crate) fn register(
     };
     revisions.push(definition.clone());
     Ok(definition)
+}
+
+/// Fargate takes certain sizes only, with two to eight GB of memory per vCPU.
+fn fargate_size(input: &Value) -> Result<(), AwsError> {
+    let kinds = input.get("requiresCompatibilities").and_then(Value::as_array);
+    if !kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind == "FARGATE")) {
+        return Ok(());
+    }
+    let size = |field: &str| {
+        input
+            .get(field)
+            .and_then(Value::as_str)
+            .and_then(|size| size.parse::<u32>().ok())
+    };
+    let memory = size("memory").unwrap_or(0);
+    let fits = match size("cpu") {
+        Some(256) => (512..=2048).contains(&memory),
+        Some(cpu @ (512 | 1024 | 2048 | 4096 | 8192 | 16384)) => (cpu * 2..=cpu * 8).contains(&memory),
+        _ => {
+            let message = "Invalid 'cpu' setting for task. For more information, see the Troubleshooting section \
+                           of the Amazon ECS Developer Guide.";
+            return Err(AwsError::client(message));
+        }
+    };
+    if fits {
+        Ok(())
+    } else {
+        Err(AwsError::client(
+            "No Fargate configuration exists for given values.",
+        ))
+    }
 }
 
 /// The container definitions with the defaults that AWS fills in.

@@ -3,9 +3,10 @@
 use super::missing;
 use crate::aws::call::{Call, compact, seconds, with_token};
 use crate::aws::error::AwsError;
-use crate::aws::service::{ContainerImage, Revision, Service, Stage, Task, hex};
+use crate::aws::service::{ContainerImage, Revision, Service, hex};
 use crate::aws::spec::Failure;
 use crate::aws::state::{State, last_part};
+use crate::aws::task::{Stage, Task};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

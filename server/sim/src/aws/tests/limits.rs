@@ -109,6 +109,16 @@ fn services_come_in_pages_and_tens() {
             "ServiceNotFoundException",
         ),
         (
+            "UpdateService",
+            json!({ "cluster": CLUSTER, "service": "shop", "desiredCount": -1 }),
+            "InvalidParameterException",
+        ),
+        (
+            "UpdateService",
+            json!({ "cluster": CLUSTER, "service": "shop", "desiredCount": 4_000_000_000_u64 }),
+            "InvalidParameterException",
+        ),
+        (
             "ListServices",
             json!({ "cluster": CLUSTER, "nextToken": "!" }),
             "InvalidParameterException",

@@ -29,7 +29,11 @@ fn world() -> World {
 }
 
 fn world_with(spec: ServiceSpec) -> World {
-    let aws = Aws::new(SimClock::driven(NOON), Ledger::in_memory(), 7);
+    world_on(SimClock::driven(NOON), spec)
+}
+
+fn world_on(clock: SimClock, spec: ServiceSpec) -> World {
+    let aws = Aws::new(clock, Ledger::in_memory(), 7);
     aws.add_account(ACCOUNT, "prod");
     aws.create_cluster(ACCOUNT, REGION, CLUSTER);
     let digests = ["1.0.0", "1.1.0"].map(|tag| {

@@ -95,6 +95,62 @@ async fn ecs_speaks_json() {
 }
 
 #[tokio::test]
+async fn nonsense_is_answered_with_an_error() {
+    let wire = wire().await;
+    let key = signed("AKIAEXAMPLE", "ecs");
+    let target = "AmazonEC2ContainerServiceV20141113.DescribeServices";
+    for (target, authorization, body, code) in [
+        (target, Some(&key), "{", "SerializationException"),
+        (target, Some(&key), "[]", "ClusterNotFoundException"),
+        (
+            target,
+            Some(&key),
+            r#"{"cluster":7,"services":{"a":[]}}"#,
+            "ClusterNotFoundException",
+        ),
+        (
+            target,
+            Some(&key),
+            r#"{"cluster":"production","services":[1,null]}"#,
+            "InvalidParameterException",
+        ),
+        (target, None, "{}", "MissingAuthenticationTokenException"),
+        ("Nobody.Knows", Some(&key), "{}", "UnknownOperationException"),
+        ("nonsense", Some(&key), "{}", "UnknownOperationException"),
+    ] {
+        let mut request = wire
+            .client
+            .post(&wire.address)
+            .header("x-amz-target", target)
+            .body(body);
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        let answer = request
+            .send()
+            .await
+            .expect("an answer")
+            .text()
+            .await
+            .expect("a body");
+        assert!(answer.contains(code), "{target} {body}: {answer}");
+    }
+    let foreign = wire
+        .json(target, "ASIA999999999999ABCD", json!({}))
+        .await
+        .expect("an answer");
+    assert!(
+        foreign
+            .text()
+            .await
+            .expect("a body")
+            .contains("UnrecognizedClientException")
+    );
+    let (status, body) = wire.sts("AKIAEXAMPLE", &[("Version", "2011-06-15")]).await;
+    assert!(status == 400 && body.contains("MissingAction"), "{body}");
+}
+
+#[tokio::test]
 async fn images_come_in_pages_with_their_manifests_and_labels() {
     let wire = wire().await;
     for number in 0..7 {

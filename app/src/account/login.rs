@@ -1,0 +1,95 @@
+//! `/login`: one plain link per identity provider. A form post could not leave the site under our content policy.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use super::{LoginProvider, load_providers};
+use crate::ui::{EmptyState, encode, loaded, use_query};
+
+/// The login page.
+#[component]
+pub fn LoginPage() -> impl IntoView {
+    let query = use_query();
+    let providers = Resource::new(|| (), |()| load_providers());
+    view! {
+        <Title text="Log in · Yardmaster" />
+        <div class="login">
+            <h1>"Log in to Yardmaster"</h1>
+            <p class="dim">"What runs where, what goes next, and who must agree."</p>
+            {loaded(
+                providers,
+                move |providers| {
+                    let return_to = safe_path(query.get_untracked().get("return_to"));
+                    if providers.is_empty() {
+                        return view! {
+                            <EmptyState title="No way to log in is configured">
+                                "Add an identity provider to the configuration and start Yardmaster again."
+                            </EmptyState>
+                        }
+                            .into_any();
+                    }
+                    providers
+                        .into_iter()
+                        .map(|provider| view! { <ProviderLink provider return_to=return_to.clone() /> })
+                        .collect_view()
+                        .into_any()
+                },
+            )}
+        </div>
+    }
+}
+
+#[component]
+fn ProviderLink(provider: LoginProvider, return_to: String) -> impl IntoView {
+    let LoginProvider { name, label, problem } = provider;
+    let href = format!("/auth/login/{}?return_to={}", encode(&name), encode(&return_to));
+    match problem {
+        None => view! {
+            <a class="button primary wide" href=href rel="external">
+                {label}
+            </a>
+        }
+        .into_any(),
+        Some(problem) => view! {
+            <div class="act refused">
+                <a class="button wide" role="link" tabindex="0" aria-disabled="true">
+                    {label}
+                </a>
+                <span class="why">{problem}</span>
+            </div>
+        }
+        .into_any(),
+    }
+}
+
+/// Only a path of our own may be returned to.
+fn safe_path(path: Option<String>) -> String {
+    path.filter(|path| {
+        let mut start = path.chars();
+        start.next() == Some('/') && !matches!(start.next(), Some('/' | '\\'))
+    })
+    .unwrap_or_else(|| "/".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::safe_path;
+
+    #[test]
+    fn only_paths_of_our_own_are_returned_to() {
+        assert_eq!(
+            safe_path(Some("/trains/production/42?a=b".to_owned())),
+            "/trains/production/42?a=b"
+        );
+        for foreign in [
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "",
+            "javascript:1",
+        ] {
+            assert_eq!(safe_path(Some(foreign.to_owned())), "/");
+        }
+        assert_eq!(safe_path(None), "/");
+    }
+}

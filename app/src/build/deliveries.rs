@@ -1,0 +1,78 @@
+//! `/deliveries`: what forges and CI sent, and what each message did.
+
+use leptos::prelude::*;
+
+use super::{DeliveryPage, DeliveryView, load_deliveries};
+use crate::live::live;
+use crate::ui::{DataTable, EmptyState, PageHead, Pagination, Time, badge, encode, loaded, use_query};
+
+/// The page.
+#[component]
+pub fn DeliveriesPage() -> impl IntoView {
+    let query = use_query();
+    let changed = live(&["build"]);
+    let before = Memo::new(move |_| query.get().get("before"));
+    let page = Resource::new(
+        move || (before.get(), changed.get()),
+        |(before, _)| load_deliveries(before),
+    );
+    view! {
+        <PageHead title="Webhook deliveries" crumbs=vec![("/builds".to_owned(), "Builds".to_owned())]/>
+        {loaded(page, move |page| view! { <Deliveries page first_page=before.get_untracked().is_none()/> })}
+    }
+}
+
+#[component]
+fn Deliveries(page: DeliveryPage, first_page: bool) -> impl IntoView {
+    if page.deliveries.is_empty() {
+        return view! {
+            <EmptyState title="Nothing was delivered">
+                <p>"Give your forge the address /hooks/ and the name of a configured source. A ping shows up here."</p>
+            </EmptyState>
+        }
+        .into_any();
+    }
+    let next = page
+        .next
+        .map(|before| format!("/deliveries?before={}", encode(&before)));
+    let first = (!first_page).then(|| "/deliveries".to_owned());
+    view! {
+        <DataTable caption="Deliveries, newest first">
+            <thead>
+                <tr>
+                    <th scope="col">"Event"</th>
+                    <th scope="col">"Source"</th>
+                    <th scope="col">"State"</th>
+                    <th scope="col">"Effect"</th>
+                    <th scope="col">"Received"</th>
+                    <th scope="col">"Delivery"</th>
+                </tr>
+            </thead>
+            <tbody>{page.deliveries.into_iter().map(row).collect_view()}</tbody>
+        </DataTable>
+        <Pagination first next/>
+    }
+    .into_any()
+}
+
+fn row(delivery: DeliveryView) -> impl IntoView {
+    let short: String = delivery.delivery.chars().take(8).collect();
+    let again = match delivery.repeats {
+        0 => None,
+        1 => Some("came once more".to_owned()),
+        repeats => Some(format!("came {repeats} times more")),
+    };
+    view! {
+        <tr>
+            <th scope="row"><code>{delivery.event}</code></th>
+            <td>{delivery.source}</td>
+            <td>{badge(delivery.state)}</td>
+            <td class="wide">{delivery.effect}</td>
+            <td class="nowrap"><Time at=delivery.received_at/></td>
+            <td>
+                <code title=delivery.delivery>{short}</code>
+                {again.map(|again| view! { <div class="dim">{again}</div> })}
+            </td>
+        </tr>
+    }
+}

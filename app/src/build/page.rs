@@ -1,0 +1,151 @@
+//! `/builds`: every CI run that was told of, its stages, its image, and where that went. The filter is in the URL.
+
+use leptos::prelude::*;
+
+use super::row::row;
+use super::{BuildFilter, BuildPage, BuildStatus, load_builds};
+use crate::live::{follow, live};
+use crate::ui::{DataTable, EmptyState, PageHead, Pagination, Query, loaded, use_query};
+
+impl BuildFilter {
+    /// Reads the address.
+    fn from_query(query: &Query) -> Self {
+        Self {
+            repository: query.get("repository"),
+            branch: query.get("branch"),
+            status: query.get("status"),
+            before: query.get("before"),
+        }
+    }
+}
+
+/// The page.
+#[component]
+pub fn BuildsPage() -> impl IntoView {
+    let query = use_query();
+    let filter = Memo::new(move |_| BuildFilter::from_query(&query.get()));
+    let builds = Resource::new(move || filter.get(), load_builds);
+    view! {
+        <PageHead title="Builds">
+            <a href="/deliveries">"Webhook deliveries"</a>
+        </PageHead>
+        {loaded(builds, move |first| view! { <Builds first query=query.get_untracked()/> })}
+    }
+}
+
+/// One page of the list. It follows what is told; a row is drawn again only where its build changed, so that opened
+/// stages and a half-written filter stay.
+#[component]
+fn Builds(first: BuildPage, query: Query) -> impl IntoView {
+    let filter = BuildFilter::from_query(&query);
+    let later_page = filter.before.is_some();
+    let is_filtered = BuildFilter {
+        before: None,
+        ..filter.clone()
+    } != BuildFilter::default();
+    let repositories = first.repositories.clone();
+    let changed = live(&["build"]);
+    let asked = filter.clone();
+    let page = follow(first, move || changed.get(), move || load_builds(asked.clone()));
+    let none = Memo::new(move |_| page.with(|page| page.builds.is_empty()));
+    let next = Memo::new(move |_| page.with(|page| page.next.clone()));
+    let address = move |before: Option<&str>| format!("/builds{}", query.with("before", before));
+    view! {
+        <div class="bar"><FilterBar filter repositories is_filtered/></div>
+        {move || if none.get() { empty_view(is_filtered || later_page).into_any() } else { table_view(page).into_any() }}
+        {move || {
+            let next = next.get().map(|before| address(Some(&before)));
+            let first = later_page.then(|| address(None));
+            view! { <Pagination first next/> }
+        }}
+    }
+}
+
+fn empty_view(some_left_out: bool) -> impl IntoView {
+    if some_left_out {
+        return view! { <EmptyState title="No build matches"><a href="/builds">"Show all"</a></EmptyState> }
+            .into_any();
+    }
+    view! {
+        <EmptyState title="No build was told of yet">
+            <p>
+                "Point a webhook of your forge at Yardmaster; what it sends is listed under "
+                <a href="/deliveries">"deliveries"</a> "."
+            </p>
+        </EmptyState>
+    }
+    .into_any()
+}
+
+fn table_view(page: ReadSignal<BuildPage>) -> impl IntoView {
+    let ids = move || {
+        page.with(|page| {
+            page.builds
+                .iter()
+                .map(|build| build.id.clone())
+                .collect::<Vec<_>>()
+        })
+    };
+    let build = move |id: String| {
+        let build =
+            Memo::new(move |_| page.with(|page| page.builds.iter().find(|build| build.id == id).cloned()));
+        let now = page.with_untracked(|page| page.now);
+        move || build.get().map(|build| row(build, now).into_any())
+    };
+    view! {
+        <DataTable caption="Builds, newest first">
+            <thead>
+                <tr>
+                    <th scope="col">"Build"</th>
+                    <th scope="col">"Commit"</th>
+                    <th scope="col">"Status"</th>
+                    <th scope="col">"Stages"</th>
+                    <th scope="col">"Image"</th>
+                    <th scope="col">"Trains"</th>
+                </tr>
+            </thead>
+            <tbody><For each=ids key=Clone::clone children=build/></tbody>
+        </DataTable>
+    }
+}
+
+/// A plain GET form: it works without scripts, and its address can be sent to anybody.
+#[component]
+fn FilterBar(filter: BuildFilter, repositories: Vec<String>, is_filtered: bool) -> impl IntoView {
+    let BuildFilter {
+        repository,
+        branch,
+        status,
+        ..
+    } = filter;
+    let option = |value: String, word: String, chosen: &Option<String>| {
+        let selected = chosen.as_ref() == Some(&value);
+        view! { <option value=value selected=selected>{word}</option> }
+    };
+    let repositories = repositories
+        .into_iter()
+        .map(|name| option(name.clone(), name, &repository))
+        .collect_view();
+    let statuses = BuildStatus::ALL
+        .iter()
+        .map(|value| option(value.as_str().to_owned(), value.word().to_owned(), &status))
+        .collect_view();
+    view! {
+        <form class="filter" action="/builds" method="get">
+            <label>
+                <span>"Repository"</span>
+                <select name="repository"><option value="">"all"</option>{repositories}</select>
+            </label>
+            <label>
+                <span>"Branch"</span>
+                <input class="text" name="branch" value=branch size="16" autocomplete="off"/>
+            </label>
+            <label>
+                <span>"Status"</span>
+                <select name="status"><option value="">"any"</option>{statuses}</select>
+            </label>
+            <button type="submit" class="button">"Filter"</button>
+            {is_filtered.then(|| view! { <a href="/builds">"Show all"</a> })}
+        </form>
+    }
+}

@@ -1,0 +1,147 @@
+//! `/environments/:name`: the line of one environment: how it runs, what is on it now, what left before.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+
+use super::{EnvironmentView, TrainSummary, load_environment};
+use crate::live::live;
+use crate::text::Tone;
+use crate::ui::{
+    Badge, DataTable, EmptyState, FreshnessNote, PageHead, Pagination, Section, Time, badge, encode,
+    line_class, loaded_page, use_query,
+};
+
+/// The page. `?before=` turns the pages of past trains.
+#[component]
+pub fn EnvironmentPage() -> impl IntoView {
+    let params = use_params_map();
+    let query = use_query();
+    let changed = live(&["train", "sync"]);
+    let before = Memo::new(move |_| {
+        query
+            .get()
+            .get("before")
+            .and_then(|before| before.parse::<i64>().ok())
+    });
+    let environment = Resource::new(
+        move || {
+            (
+                params.read().get("name").unwrap_or_default(),
+                before.get(),
+                changed.get(),
+            )
+        },
+        |(name, before, _)| load_environment(name, before),
+    );
+    loaded_page(
+        environment,
+        move |environment| view! { <Line environment first_page=before.get_untracked().is_none()/> },
+    )
+}
+
+#[component]
+fn Line(environment: EnvironmentView, first_page: bool) -> impl IntoView {
+    let EnvironmentView {
+        name,
+        binding,
+        freshness,
+        policy,
+        current,
+        past,
+        next,
+        ..
+    } = environment;
+    let path = format!("/environments/{}", encode(&name));
+    let next = next.map(|before| format!("{path}?before={before}"));
+    let first = (!first_page).then_some(path);
+    let cards = current.into_iter().map(|train| card(&name, train)).collect_view();
+    let no_past = past.is_empty();
+    let no_current = cards.is_empty();
+    let rows = past.into_iter().map(|train| row(&name, train)).collect_view();
+    view! {
+        <PageHead title=name.clone()>
+            <FreshnessNote freshness/>
+        </PageHead>
+        <p class=format!("binding {}", line_class(&name))>{binding}</p>
+        <Section title="On the line now">
+            {no_current.then(|| view! {
+                <EmptyState title="No train">
+                    <p>"The next one begins to board as soon as a build may enter this environment."</p>
+                </EmptyState>
+            })}
+            <ul class="train-cards">{cards}</ul>
+        </Section>
+        <Section title="How this line runs">
+            <ul class="policy">{policy.into_iter().map(|line| view! { <li>{line}</li> }).collect_view()}</ul>
+        </Section>
+        <Section title="Past trains">
+            {if no_past {
+                view! { <EmptyState title="No train has left yet"/> }.into_any()
+            } else {
+                view! {
+                    <DataTable caption=format!("Past trains of {name}")>
+                        <thead>
+                            <tr>
+                                <th scope="col">"Train"</th>
+                                <th scope="col">"State"</th>
+                                <th scope="col">"Services"</th>
+                                <th scope="col">"How it ended"</th>
+                                <th scope="col">"Captain"</th>
+                                <th scope="col">"When"</th>
+                            </tr>
+                        </thead>
+                        <tbody>{rows}</tbody>
+                    </DataTable>
+                }
+                .into_any()
+            }}
+            <Pagination first next/>
+        </Section>
+    }
+}
+
+fn href(environment: &str, train: &TrainSummary) -> String {
+    format!("/trains/{}/{}", encode(environment), train.number)
+}
+
+fn services(train: &TrainSummary) -> String {
+    match train.services.as_slice() {
+        [] => "no car yet".to_owned(),
+        services => services.join(", "),
+    }
+}
+
+fn card(environment: &str, train: TrainSummary) -> impl IntoView + use<> {
+    view! {
+        <li class="train-card">
+            <h3>
+                <a href=href(environment, &train)>{format!("{environment} #{}", train.number)}</a>
+                {badge(train.state)}
+                {train.express.then(|| view! { <Badge tone=Tone::Active word="Express"/> })}
+                {train.held.is_some().then(|| view! { <Badge tone=Tone::Waiting word="Held"/> })}
+            </h3>
+            <p>{train.sentence.clone()}</p>
+            {train.held.clone().map(|held| view! { <p class="why">{held}</p> })}
+            <p class="dim">
+                {services(&train)} " · since " <Time at=train.since/>
+                {train.captain.map(|captain| format!(" · captain {captain}"))}
+            </p>
+        </li>
+    }
+}
+
+fn row(environment: &str, train: TrainSummary) -> impl IntoView + use<> {
+    view! {
+        <tr>
+            <th scope="row"><a href=href(environment, &train)>{format!("#{}", train.number)}</a></th>
+            <td>
+                {badge(train.state)}
+                {train.express.then(|| view! { " " <Badge tone=Tone::Neutral word="Express"/> })}
+            </td>
+            <td>{services(&train)}</td>
+            <td class="wide">{train.sentence}</td>
+            <td>{train.captain.unwrap_or_else(|| "–".to_owned())}</td>
+            <td class="nowrap"><Time at=train.since/></td>
+        </tr>
+    }
+}

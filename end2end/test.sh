@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Every test, in order of how quickly it says no. Starts every server it needs itself and leaves none running.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
+export PATH="$CARGO_TARGET_DIR/tools/bin:$PWD/end2end/node_modules/.bin:$PATH"
+began=$(date +%s)
+scratch=$(mktemp -d)
+failed=()
+
+finish() {
+  [ -d "$scratch/postgres" ] && end2end/postgres.sh stop "$scratch/postgres" >/dev/null 2>&1
+  rm -rf "$scratch"
+}
+trap finish EXIT
+
+# stage NAME COMMAND…: runs it, says how long it took; a failure is remembered and the rest goes on.
+stage() {
+  local name=$1 started
+  shift
+  started=$(date +%s)
+  echo "══ $name"
+  if "$@"; then
+    echo "══ $name: ok, $(($(date +%s) - started)) s"
+  else
+    echo "══ $name: FAILED, $(($(date +%s) - started)) s"
+    failed+=("$name")
+  fi
+}
+
+install() { end2end/install.sh "$CARGO_TARGET_DIR/tools"; }
+rust_tests() {
+  if command -v cargo-nextest >/dev/null; then
+    cargo nextest run --locked --workspace --exclude hydrate --features server/demo --no-fail-fast "$@"
+  else
+    cargo test --locked --workspace --exclude hydrate --features server/demo --no-fail-fast "$@"
+  fi
+}
+
+stage "install what is missing" install
+stage "format" cargo fmt --all --check
+stage "lint" cargo clippy --locked --workspace --exclude hydrate --all-targets --features server/demo -- -D warnings
+stage "browser bundle" end2end/site.sh "$CARGO_TARGET_DIR" "$CARGO_TARGET_DIR/site"
+stage "program" cargo build --locked --package server --features demo --package sim
+TEST_POSTGRES_URL=$(end2end/postgres.sh start "$scratch/postgres")
+export TEST_POSTGRES_URL YARDMASTER_SITE="$CARGO_TARGET_DIR/site"
+stage "tests on SQLite and PostgreSQL" rust_tests
+stage "simulator against botocore" end2end/botocore/run.sh "$CARGO_TARGET_DIR"
+for optional in crash/run.sh browser/run.sh real/run.sh; do
+  [ -x "end2end/$optional" ] && stage "${optional%%/*}" "end2end/$optional" "$CARGO_TARGET_DIR"
+done
+
+echo "══ all of it: $(($(date +%s) - began)) s"
+if [ ${#failed[@]} -gt 0 ]; then
+  printf 'failed: %s\n' "${failed[@]}" >&2
+  exit 1
+fi

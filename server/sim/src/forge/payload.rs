@@ -1,0 +1,130 @@
+//! The shapes of GitHub's webhook bodies, as far as their documented fields reach.
+
+use chrono::{DateTime, SecondsFormat};
+use serde_json::{Value, json};
+
+use super::{Pushed, Repository};
+use crate::persona::{PERSONAS, Persona};
+
+/// The organization that owns every repository.
+pub const ORGANIZATION: &str = "acme";
+const ORGANIZATION_ID: u64 = 9001;
+
+/// Milliseconds since 1970 as GitHub writes times.
+pub fn timestamp(millis: i64) -> String {
+    DateTime::from_timestamp_millis(millis)
+        .unwrap_or_default()
+        .to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// A whole `repository` object, as it stands at the top of a body.
+pub fn repository(repository: &Repository, forge_url: &str) -> Value {
+    let mut whole = short_repository(repository, forge_url);
+    if let Value::Object(fields) = &mut whole {
+        for address in ["clone_url", "git_url", "ssh_url"] {
+            fields.insert(address.to_owned(), json!(repository.clone_url()));
+        }
+        fields.insert("default_branch".to_owned(), json!("main"));
+        fields.insert("visibility".to_owned(), json!("private"));
+        fields.insert("archived".to_owned(), json!(false));
+        fields.insert("disabled".to_owned(), json!(false));
+    }
+    whole
+}
+
+/// A `repository` as it stands inside of a run: GitHub leaves out where to clone it and what its default branch is.
+pub fn short_repository(repository: &Repository, forge_url: &str) -> Value {
+    let full_name = format!("{ORGANIZATION}/{}", repository.name);
+    let api = format!("{forge_url}/api/repos/{full_name}");
+    json!({
+        "id": repository.id,
+        "node_id": format!("R_{:08}", repository.id),
+        "name": repository.name,
+        "full_name": full_name,
+        "private": true,
+        "owner": {
+            "login": ORGANIZATION,
+            "id": ORGANIZATION_ID,
+            "node_id": "O_00009001",
+            "url": format!("{forge_url}/api/users/{ORGANIZATION}"),
+            "html_url": format!("{forge_url}/{ORGANIZATION}"),
+            "type": "Organization",
+            "site_admin": false,
+        },
+        "html_url": format!("{forge_url}/{full_name}"),
+        "description": null,
+        "fork": false,
+        "url": api,
+        "commits_url": format!("{api}/commits{{/sha}}"),
+        "branches_url": format!("{api}/branches{{/branch}}"),
+    })
+}
+
+/// The `organization` object.
+pub fn organization(forge_url: &str) -> Value {
+    json!({
+        "login": ORGANIZATION,
+        "id": ORGANIZATION_ID,
+        "node_id": "O_00009001",
+        "url": format!("{forge_url}/api/orgs/{ORGANIZATION}"),
+        "description": "",
+    })
+}
+
+/// A person as `sender` or `actor`.
+pub fn user(persona: &Persona, forge_url: &str) -> Value {
+    let id = PERSONAS
+        .iter()
+        .position(|known| known == persona)
+        .map_or(0, |position| 101 + position);
+    json!({
+        "login": persona.login,
+        "id": id,
+        "node_id": format!("U_{id:08}"),
+        "url": format!("{forge_url}/api/users/{}", persona.login),
+        "html_url": format!("{forge_url}/{}", persona.login),
+        "type": "User",
+        "site_admin": false,
+    })
+}
+
+/// The body of a `push` event.
+pub fn push(pushed: &Pushed, forge_url: &str) -> Value {
+    const NOTHING: &str = "0000000000000000000000000000000000000000";
+    let before = pushed.before.as_deref().unwrap_or(NOTHING);
+    let name = format!("{ORGANIZATION}/{}", pushed.repository.name);
+    let person = json!({
+        "name": pushed.author.name,
+        "email": pushed.author.email(),
+        "username": pushed.author.login,
+    });
+    let commit = json!({
+        "id": pushed.sha,
+        "tree_id": pushed.tree,
+        "distinct": true,
+        "message": pushed.message,
+        "timestamp": timestamp(pushed.at),
+        "url": format!("{forge_url}/{name}/commit/{}", pushed.sha),
+        "author": person,
+        "committer": person,
+        "added": [],
+        "removed": [],
+        "modified": pushed.files,
+    });
+    json!({
+        "ref": format!("refs/heads/{}", pushed.branch),
+        "before": before,
+        "after": pushed.sha,
+        "created": pushed.before.is_none(),
+        "deleted": false,
+        "forced": false,
+        "base_ref": null,
+        "compare": format!("{forge_url}/{name}/compare/{before}...{}", pushed.sha),
+        "commits": [commit],
+        "head_commit": commit,
+        "repository": repository(&pushed.repository, forge_url),
+        "pusher": { "name": pushed.author.login, "email": pushed.author.email() },
+        "organization": organization(forge_url),
+        "sender": user(pushed.author, forge_url),
+    })
+}

@@ -1,0 +1,7 @@
+//! People: made at their first log-in, known by issuer and subject, given roles by their groups (policy) and by hand.
+
+mod pages;
+mod store;
+
+pub use pages::Accounts;
+pub use store::{Identity, LoggedIn, SESSION_KEY, actor_of, grant, log_in, people_with_rights};

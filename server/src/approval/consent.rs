@@ -1,0 +1,177 @@
+//! Counting consent: which approvals of a sealed train count now, and who else could give one. Pure.
+
+use std::collections::BTreeSet;
+
+use app::account::{Actor, Permission};
+use app::text::Millis;
+
+use super::authors::Authors;
+use super::store::Approval;
+use crate::auth::{self, Place};
+use crate::policy::Environment;
+use crate::train::Sealed;
+
+/// What is known of a sealed train's consent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Consent {
+    /// People whose approval counts: id and name.
+    pub counted: Vec<(String, String)>,
+    /// Who rejected it and why.
+    pub rejected: Option<(String, String)>,
+    /// Whose work it is.
+    pub authors: Authors,
+    /// Who sealed or edited it: ids.
+    pub editors: BTreeSet<String>,
+    /// Who could approve now: id and name.
+    pub may: Vec<(String, String)>,
+    /// Approvals that do not count, by id, and why.
+    pub idle: Vec<(String, String)>,
+    /// When the first approval that stands runs out.
+    pub expires_at: Option<Millis>,
+}
+
+/// What consent is counted from.
+pub struct Inputs<'a> {
+    /// What policy says.
+    pub environment: &'a Environment,
+    /// The newest policy revision.
+    pub policy_revision: i64,
+    /// What was sealed.
+    pub sealed: &'a Sealed,
+    /// Everybody.
+    pub people: &'a [Actor],
+    /// Who sealed or edited it.
+    pub editors: BTreeSet<String>,
+    /// Whose work it is.
+    pub authors: Authors,
+    /// What was said.
+    pub approvals: &'a [Approval],
+    /// Now.
+    pub now: Millis,
+}
+
+impl Consent {
+    /// Counts.
+    pub fn of(inputs: Inputs<'_>) -> Self {
+        let mut consent = Self {
+            authors: inputs.authors,
+            editors: inputs.editors,
+            ..Self::default()
+        };
+        let environment = inputs.environment;
+        let standing: Vec<&Approval> = inputs
+            .approvals
+            .iter()
+            .filter(|one| one.void_at.is_none() && one.manifest_sha256 == inputs.sealed.sha256)
+            .collect();
+        consent.rejected = standing.iter().find(|one| one.approved == 0).map(|one| {
+            (
+                one.person.clone(),
+                one.comment
+                    .clone()
+                    .unwrap_or_else(|| "no reason given".to_owned()),
+            )
+        });
+        consent.expires_at = standing
+            .iter()
+            .filter(|one| one.approved != 0)
+            .map(|one| one.expires_at)
+            .min();
+        let mut said = BTreeSet::new();
+        for one in standing.iter().rev().filter(|one| one.approved != 0) {
+            let person = inputs.people.iter().find(|person| person.id == one.person_id);
+            let objection = if one.policy_revision != inputs.policy_revision {
+                Some("the policy was changed since".to_owned())
+            } else if one.expires_at <= inputs.now {
+                Some("it has expired".to_owned())
+            } else {
+                match person {
+                    None => Some("the person is not known any more".to_owned()),
+                    Some(person) => consent.objection(environment, person),
+                }
+            };
+            match objection {
+                Some(why) => consent.idle.push((one.id.clone(), why)),
+                None if said.insert(one.person_id.clone()) => {
+                    consent.counted.push((one.person_id.clone(), one.person.clone()));
+                }
+                None => {}
+            }
+        }
+        consent.may = inputs
+            .people
+            .iter()
+            .filter(|person| !said.contains(&person.id) && consent.objection(environment, person).is_none())
+            .map(|person| (person.id.clone(), person.name.clone()))
+            .collect();
+        consent
+    }
+
+    /// Why somebody may not approve this train; `None` where they may.
+    pub fn objection(&self, environment: &Environment, person: &Actor) -> Option<String> {
+        if let Err(refusal) = role(environment, person) {
+            return Some(refusal);
+        }
+        if self.authors.people.contains(&person.id) {
+            return Some("You wrote, committed or built part of what this train carries.".to_owned());
+        }
+        if self.editors.contains(&person.id) {
+            return Some("You sealed or changed this train.".to_owned());
+        }
+        None
+    }
+
+    /// Whether an approval that stands has run out.
+    pub fn expired(&self, now: Millis) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+
+    /// "Lin, Sam"
+    pub fn names(&self) -> String {
+        names(&self.counted)
+    }
+
+    /// "Lin, Sam or Kim"
+    pub fn may_names(&self) -> String {
+        names(&self.may)
+    }
+}
+
+fn names(people: &[(String, String)]) -> String {
+    people
+        .iter()
+        .map(|(_, name)| name.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Refuses somebody whose roles do not let them approve in an environment: the right, and one of policy's roles.
+///
+/// # Errors
+/// Who may instead.
+pub fn role(environment: &Environment, person: &Actor) -> Result<(), String> {
+    if !person.id.starts_with("usr_") {
+        return Err("Only a person can approve.".to_owned());
+    }
+    let place = Place::In {
+        environment: &environment.name,
+        protected: environment.protected,
+    };
+    auth::require(person, Permission::Approve, place).map_err(|refusal| refusal.to_string())?;
+    let roles = &environment.approvals.roles;
+    let holds = person.grants.iter().any(|grant| {
+        roles.contains(&grant.role)
+            && grant
+                .environment
+                .as_ref()
+                .is_none_or(|only| *only == environment.name)
+    });
+    if roles.is_empty() || holds {
+        Ok(())
+    } else {
+        Err(format!(
+            "Policy asks for {} here, and you are not one.",
+            environment.approvals.who()
+        ))
+    }
+}

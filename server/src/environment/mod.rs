@@ -1,0 +1,1 @@
+//! Environments and their lines, as pages ask for them.

@@ -1,0 +1,42 @@
+//! *Task definition sound*: before sealing, the one that runs is known and has the container; after it, the one the
+//! content was made from is still what runs.
+
+use super::{Finding, Said};
+use crate::aws::short_task_definition;
+use crate::train::CarFacts;
+
+pub(super) fn judge(car: &CarFacts) -> Said {
+    let Some(running) = &car.slot.running_task_definition else {
+        return Finding::wait(
+            "What the service runs has not been read yet.",
+            "the next reading of ECS",
+        );
+    };
+    if let Some(content) = &car.car.content
+        && content.base != *running
+    {
+        return Finding::block(
+            format!(
+                "It was sealed upon {}, but {} runs now.",
+                short_task_definition(&content.base),
+                short_task_definition(running)
+            ),
+            "someone with the deploy right: reopen the train and seal it again",
+        );
+    }
+    match &car.containers {
+        None => Finding::wait(
+            format!("{} has not been read yet.", short_task_definition(running)),
+            "the next reading of ECS",
+        ),
+        Some(containers) if !containers.contains(&car.slot.container) => Finding::block(
+            format!(
+                "{} has no container `{}`.",
+                short_task_definition(running),
+                car.slot.container
+            ),
+            "someone with the right to configure: map the service to the container that carries its image",
+        ),
+        Some(_) => Finding::pass(format!("Made from {}.", short_task_definition(running))),
+    }
+}

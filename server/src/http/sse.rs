@@ -1,0 +1,105 @@
+//! `/events`: tells the browser what changed, so that the page asks again. The numbers are those of the `events`
+//! table, so a browser that was cut off goes on where it was, also on another replica.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use app::text::Millis;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Sse;
+use axum::response::sse::{Event, KeepAlive};
+use futures::Stream;
+use futures::stream::unfold;
+use serde_json::json;
+
+use super::Edge;
+use crate::db::Db;
+
+/// How many events are sent to a browser that was away before it is told to ask everything again.
+const CATCH_UP: i64 = 500;
+/// Replicas tell each other through the table only; how often it is read without a hint.
+const POLL: Duration = Duration::from_secs(2);
+
+struct Cursor {
+    edge: Edge,
+    seen: i64,
+    hint: tokio::sync::watch::Receiver<i64>,
+    waiting: std::collections::VecDeque<Event>,
+}
+
+/// The stream of one browser.
+pub async fn stream(
+    State(edge): State<Edge>,
+    headers: HeaderMap,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let newest = edge.db.last_seq().await.unwrap_or(0);
+    let last = headers
+        .get("last-event-id")
+        .and_then(|id| id.to_str().ok())
+        .and_then(|id| id.parse::<i64>().ok());
+    let hint = edge.db.subscribe();
+    let mut waiting = std::collections::VecDeque::new();
+    let seen = match last {
+        Some(last) if last <= newest && newest - last <= CATCH_UP => last,
+        Some(_) => {
+            waiting.push_back(
+                Event::default()
+                    .id(newest.to_string())
+                    .event("change")
+                    .data(json!({"topic": "everything", "id": ""}).to_string()),
+            );
+            newest
+        }
+        None => {
+            waiting.push_back(Event::default().id(newest.to_string()).event("hello").data("{}"));
+            newest
+        }
+    };
+    let stream = unfold(
+        Cursor {
+            edge,
+            seen,
+            hint,
+            waiting,
+        },
+        next,
+    );
+    Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+}
+
+async fn next(mut cursor: Cursor) -> Option<(Result<Event, Infallible>, Cursor)> {
+    loop {
+        if let Some(event) = cursor.waiting.pop_front() {
+            return Some((Ok(event), cursor));
+        }
+        if *cursor.edge.stopping.borrow() {
+            return None;
+        }
+        // A database that does not answer now is asked again after the next hint or poll.
+        if let Ok(rows) = after(&cursor.edge.db, cursor.seen).await
+            && let Some((newest, ..)) = rows.last()
+        {
+            cursor.seen = *newest;
+            for (seq, topic, subject, _) in &rows {
+                let data = json!({"topic": topic, "id": subject}).to_string();
+                cursor
+                    .waiting
+                    .push_back(Event::default().id(seq.to_string()).event("change").data(data));
+            }
+            continue;
+        }
+        tokio::select! {
+            _ = cursor.hint.changed() => {}
+            _ = cursor.edge.stopping.changed() => {}
+            () = tokio::time::sleep(POLL) => {}
+        }
+    }
+}
+
+async fn after(db: &Db, seen: i64) -> sqlx::Result<Vec<(i64, String, String, Millis)>> {
+    sqlx::query_as("SELECT seq, topic, subject, at FROM events WHERE seq > $1 ORDER BY seq LIMIT 500")
+        .bind(seen)
+        .fetch_all(db.read())
+        .await
+}

@@ -1,0 +1,1 @@
+//! Delivery numbers, made from deployments and commits when they are asked for.

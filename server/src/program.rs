@@ -1,0 +1,211 @@
+//! The program put together: the store, the doors to AWS, forges and people, the loops that tick, and the edge.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use app::backend::Backend;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::account::Accounts;
+use crate::audit::{AuditKey, Audits};
+use crate::auth::login::Logins;
+use crate::aws::Aws;
+use crate::aws::client::AwsClients;
+use crate::board::Boards;
+use crate::build::Builds;
+use crate::clock::{Ids, SystemClock};
+use crate::config::Config;
+use crate::crypto::Cipher;
+use crate::db::{Context, Db};
+use crate::deployment::Deployments;
+use crate::environment::Environments;
+use crate::git::Mirrors;
+use crate::http::{self, Edge};
+use crate::inbox::{self, Inbox};
+use crate::metric::Metrics;
+use crate::service::Services;
+use crate::sync::Sync;
+use crate::train::Trains;
+
+/// Opens the database that the configuration names.
+///
+/// # Errors
+/// Names the setting and says what to do.
+pub async fn open(config: &Config) -> Result<Db> {
+    let key = config.keys.audit.clone().context("configuration: keys.audit is missing")?;
+    std::fs::create_dir_all(&config.data)
+        .with_context(|| format!("data: cannot make the folder {}", config.data.display()))?;
+    let context = Context { clock: Arc::new(SystemClock), ids: Ids::random(), audit_key: AuditKey::new(key) };
+    Ok(Db::open(&config.database_url(), context).await?)
+}
+
+/// Everything that runs.
+pub struct Program {
+    pub(crate) db: Db,
+    pub(crate) cipher: Cipher,
+    config: Config,
+    backend: Backend,
+    logins: Arc<Logins>,
+    inbox: Inbox,
+    pub(crate) mirrors: Mirrors,
+    pub(crate) sync: Sync,
+    trains: Arc<Trains>,
+    deployments: Arc<Deployments>,
+}
+
+impl Program {
+    /// Puts it together. Asks nobody yet: what is down does not keep the rest from starting.
+    ///
+    /// # Errors
+    /// A setting that cannot be used.
+    pub fn new(db: Db, config: Config, demo_forge: Option<String>) -> Result<Self> {
+        let data_key = config.keys.data.as_ref().context("configuration: keys.data is missing")?;
+        let cipher = Cipher::new(data_key);
+        let logins = Logins::new(&config, &db.context.clock)?;
+        let mirrors = Mirrors::new(db.clone(), config.data.join("mirrors"));
+        let aws: Arc<dyn Aws> = Arc::new(AwsClients::new(&config));
+        let replica = db.id("rep");
+        let inbox = Inbox::start(db.clone(), &config.sources);
+        let speed = config.aws.speed.unwrap_or(1);
+        let sync = Sync::at_speed(db.clone(), aws.clone(), cipher.clone(), speed);
+        let trains = Arc::new(Trains::new(db.clone(), mirrors.clone(), cipher.clone()));
+        let deployments = Arc::new(Deployments::new(db.clone(), aws, cipher.clone(), replica).with_speed(speed).with_check(trains.clone()).with_reopen(trains.clone()));
+        let boards = Boards::new(db.clone(), mirrors.clone()).with_names_of(&config);
+        let backend = Backend {
+            account: Arc::new(Accounts { db: db.clone(), logins: logins.clone(), mirrors: mirrors.clone(), demo_forge }),
+            audit: Arc::new(Audits::new(db.clone())),
+            board: Arc::new(boards.clone()),
+            build: Arc::new(Builds::new(db.clone())),
+            deployment: deployments.clone(),
+            environment: Arc::new(Environments::new(db.clone())),
+            metric: Arc::new(Metrics::new(db.clone())),
+            service: Arc::new(Services::new(db.clone(), boards)),
+            train: trains.clone(),
+            reply: Arc::new(http::Silent),
+        };
+        Ok(Self { db, cipher, config, backend, logins, inbox, mirrors, sync, trains, deployments })
+    }
+
+    /// Serves until told to stop, then lets what is under way finish.
+    ///
+    /// # Errors
+    /// The browser files are missing, or the listener broke.
+    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+        let site: PathBuf = http::find_site()?;
+        let (stopping, stopped) = watch::channel(false);
+        let edge = Edge {
+            db: self.db.clone(),
+            public_url: self.config.public_url.clone(),
+            logins: self.logins.clone(),
+            backend: self.backend.clone(),
+            site,
+            stopping: stopped.clone(),
+        };
+        let router = http::router(&edge, inbox::router(self.inbox.clone()));
+        let mut loops = self.loops(&stopped);
+        tracing::info!(name: "serve.ready", address = %listener.local_addr()?, url = %self.config.public_url, "Yardmaster is up");
+        axum::serve(listener, router)
+            .with_graceful_shutdown(async move {
+                stop.await;
+                tracing::info!(name: "serve.stopping", "told to stop: finishing what is under way");
+                stopping.send_replace(true);
+            })
+            .await?;
+        while loops.join_next().await.is_some() {}
+        self.db.close().await;
+        Ok(())
+    }
+
+    /// The loops. Each tick takes no input and may run at any time; the loops only decide when.
+    fn loops(&self, stopped: &watch::Receiver<bool>) -> JoinSet<()> {
+        let speed = self.config.aws.speed.unwrap_or(1).clamp(1, 1000);
+        let mut loops = JoinSet::new();
+        let mut run = |name: &'static str, every: Duration, tick: Tick| {
+            loops.spawn(keep_ticking(name, every, self.db.subscribe(), stopped.clone(), tick));
+        };
+        let inbox = self.inbox.clone();
+        run("inbox", Duration::from_secs(5), tick(move || {
+            let inbox = inbox.clone();
+            async move { inbox.tick().await.map(|_| ()) }
+        }));
+        let mirrors = self.mirrors.clone();
+        run("mirrors", Duration::from_secs(10), tick(move || {
+            let mirrors = mirrors.clone();
+            async move { mirrors.tick().await.map(|_| ()) }
+        }));
+        let trains = self.trains.clone();
+        run("trains", Duration::from_secs(5), tick(move || {
+            let trains = trains.clone();
+            async move { trains.tick().await.map(|_| ()) }
+        }));
+        let deployments = self.deployments.clone();
+        run("deployments", Duration::from_millis(2000 / u64::from(speed.min(8))), tick(move || {
+            let deployments = deployments.clone();
+            async move { deployments.tick().await.map(|_| ()) }
+        }));
+        let sync = self.sync.clone();
+        loops.spawn(keep_ticking(
+            "sync",
+            Duration::from_secs(u64::from((15 / speed).max(3))),
+            // What others commit is no reason to ask AWS again.
+            watch::channel(0).1,
+            stopped.clone(),
+            tick(move || {
+                let sync = sync.clone();
+                async move { sync.tick().await.map(|_| ()) }
+            }),
+        ));
+        let (db, heads) = (self.db.clone(), self.config.data.join("audit-heads.jsonl"));
+        loops.spawn(keep_ticking("audit heads", Duration::from_secs(60), watch::channel(0).1, stopped.clone(), tick(move || {
+            let (db, heads) = (db.clone(), heads.clone());
+            async move { crate::audit::export_head(&db, &heads).await.map(|_| ()) }
+        })));
+        loops
+    }
+}
+
+type Tick = Box<dyn Fn() -> futures::future::BoxFuture<'static, Result<()>> + Send + std::marker::Sync>;
+
+fn tick<F: Future<Output = Result<()>> + Send + 'static>(tick: impl Fn() -> F + Send + std::marker::Sync + 'static) -> Tick {
+    Box::new(move || Box::pin(tick()))
+}
+
+/// Runs a tick again and again: when something was committed, and every so often. The next tick is the retry of a
+/// failed one.
+async fn keep_ticking(name: &'static str, every: Duration, mut hint: watch::Receiver<i64>, mut stopped: watch::Receiver<bool>, tick: Tick) {
+    let mut failing = false;
+    while !*stopped.borrow() {
+        hint.borrow_and_update();
+        match tick().await {
+            Ok(()) if failing => {
+                tracing::info!(name: "tick.recovered", tick = name, "a loop works again");
+                failing = false;
+            }
+            Ok(()) => {}
+            Err(cause) => {
+                tracing::error!(name: "tick.failed", tick = name, cause = format!("{cause:#}"), "a loop failed; it will be run again");
+                failing = true;
+                // Not at once: what failed would likely fail again.
+                tokio::select! {
+                    () = tokio::time::sleep(Duration::from_secs(2)) => {}
+                    _ = stopped.changed() => {}
+                }
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(every) => {}
+            changed = hint.changed() => if changed.is_err() {
+                // Nobody will ever hint: wait the time out.
+                tokio::select! {
+                    () = tokio::time::sleep(every) => {}
+                    _ = stopped.changed() => {}
+                }
+            },
+            _ = stopped.changed() => {}
+        }
+    }
+}
