@@ -1,6 +1,8 @@
-//! What tests share: databases of both kinds, a clock that is driven, people to act as, a simulated AWS.
+//! What tests share: databases of both kinds, a clock that is driven, people to act as, a simulated AWS, repositories,
+//! webhooks.
 
 pub mod cloud;
 pub mod repository;
+pub mod rollout;
 pub mod store;
 pub mod webhook;
