@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use app::deployment::DeploymentState as Word;
 use futures::FutureExt;
@@ -38,7 +38,7 @@ async fn play(play: Play, store: Store, end_at: Option<(String, u32)>) -> (BTree
     let seen = reached.clone();
     let wanted = end_at.clone();
     let mut engine = rollout.replica("one").with_points(Arc::new(move |point| {
-        let mut seen = seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
         let times = seen.entry(point.to_owned()).or_default();
         *times += 1;
         if wanted
@@ -59,17 +59,21 @@ async fn play(play: Play, store: Store, end_at: Option<(String, u32)>) -> (BTree
                 engine = rollout.replica("one");
             }
         }
-        let view = rollout.view(&id).await;
-        if view.state.at_rest() {
+        let state = rollout.state(&id).await;
+        if state.at_rest() {
             break;
         }
-        if play == Play::Cancelled && view.state == Word::Updating && !cancelled && view.percent.is_some() {
+        if play == Play::Cancelled
+            && state == Word::Updating
+            && !cancelled
+            && rollout.view(&id).await.percent.is_some()
+        {
             app::deployment::DeploymentPort::cancel(&rollout.engine, &ada(), &id, "wrong day")
                 .await
                 .unwrap();
             cancelled = true;
         }
-        rollout.cloud.pass(&rollout.store, 1);
+        rollout.cloud.pass(&rollout.store, 3);
     }
     let view = rollout.view(&id).await;
     let (word, runs, stopped) = match play {
@@ -90,7 +94,7 @@ async fn play(play: Play, store: Store, end_at: Option<(String, u32)>) -> (BTree
     );
     let report = server::audit::verify(&rollout.store.db, None).await.unwrap();
     assert!(report.sound(), "{report}");
-    let reached = reached.lock().unwrap().clone();
+    let reached = reached.lock().unwrap_or_else(PoisonError::into_inner).clone();
     (reached, ended)
 }
 

@@ -22,6 +22,9 @@ pub struct Rollout {
     pub second: String,
 }
 
+/// Simulated seconds between two ticks; ECS is looked at every two at most.
+const STRIDE: u64 = 3;
+
 /// What the ledger has of mutating calls that took effect.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Effects {
@@ -122,16 +125,15 @@ impl Rollout {
         Ok(id)
     }
 
-    /// Lets the engine and the cloud go on, a second at a time, until the deployment is at rest.
+    /// Lets the engine and the cloud go on until the deployment is at rest.
     pub async fn rest(&self, id: &str, seconds: u64) -> DeploymentView {
-        for _ in 0..seconds {
+        for _ in 0..seconds / STRIDE {
             let status = self.engine.tick().await.expect("the tick runs");
             assert!(status.problems.is_empty(), "{status}");
-            let view = self.view(id).await;
-            if view.state.at_rest() {
-                return view;
+            if self.state(id).await.at_rest() {
+                return self.view(id).await;
             }
-            self.cloud.pass(&self.store, 1);
+            self.cloud.pass(&self.store, STRIDE);
         }
         panic!("not at rest after {seconds} s: {:#?}", self.view(id).await);
     }
@@ -139,16 +141,19 @@ impl Rollout {
     /// Lets them go on until the deployment has come this far.
     pub async fn until(&self, id: &str, state: DeploymentState) {
         for _ in 0..600 {
-            if self.view(id).await.state == state {
-                return;
-            }
             self.engine.tick().await.expect("the tick runs");
-            if self.view(id).await.state == state {
+            if self.state(id).await == state {
                 return;
             }
             self.cloud.pass(&self.store, 1);
         }
         panic!("never {state}: {:#?}", self.view(id).await);
+    }
+
+    pub async fn state(&self, id: &str) -> DeploymentState {
+        let ids = [id.to_owned()];
+        let found = server::deployment::states(&self.store.db, &ids).await;
+        found.expect("the database answers")[id].state
     }
 
     pub async fn view(&self, id: &str) -> DeploymentView {
