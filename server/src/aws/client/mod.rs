@@ -61,7 +61,11 @@ impl AwsClients {
     /// From the configuration. Roles are assumed with its access key, or with the credentials of the environment:
     /// variables, profile, container or instance.
     pub fn new(config: &Config) -> Self {
-        let given = config.aws.access_key_id.as_ref().zip(config.aws.secret_access_key.as_ref());
+        let given = config
+            .aws
+            .access_key_id
+            .as_ref()
+            .zip(config.aws.secret_access_key.as_ref());
         let given = given.map(|(id, secret)| {
             let credentials = Credentials::new(id, secret.expose_secret(), None, None, "aws.access_key_id");
             SharedCredentialsProvider::new(credentials)
