@@ -35,6 +35,7 @@ use crate::sync;
 #[derive(Clone)]
 pub struct Boards {
     db: Db,
+    mirrors: Mirrors,
     behind: Behind,
     aliases: Arc<BTreeMap<String, String>>,
 }
@@ -44,7 +45,8 @@ impl Boards {
     pub fn new(db: Db, mirrors: Mirrors) -> Self {
         Self {
             db,
-            behind: Behind::new(mirrors),
+            behind: Behind::new(mirrors.clone()),
+            mirrors,
             aliases: Arc::default(),
         }
     }
@@ -91,7 +93,7 @@ impl BoardPort for Boards {
                 .fetch_one(self.db.read())
                 .await
                 .or_internal()?;
-        let needs = needs::needs(&self.db, &sight, actor).await.or_internal()?;
+        let needs = needs::needs(&self.db, &self.mirrors, &sight, actor).await?;
         let environments = environments(&sight);
         let all = sight.slots.iter().collect::<Vec<_>>();
         let mut rows: BTreeMap<&str, BoardRow> = BTreeMap::new();

@@ -1,24 +1,32 @@
 //! What waits for the reader: only what they can act on.
 
+use std::sync::Arc;
+
 use app::account::{Actor, Permission};
 use app::board::Need;
 use app::deployment::DeploymentState;
+use app::error::ApiError;
 use app::text::Millis;
 
 use super::sight::Sight;
+use crate::approval;
 use crate::auth::{Place, may};
 use crate::aws::Scope;
 use crate::db::Db;
+use crate::error::OrInternal;
+use crate::git::Mirrors;
 use crate::policy::Environment;
 use crate::service::Slot;
+use crate::train::Loader;
 
 /// Everything, most urgent first.
-pub async fn needs(db: &Db, sight: &Sight, actor: &Actor) -> anyhow::Result<Vec<Need>> {
-    let mut needs = approvals(db, sight, actor).await?;
+pub async fn needs(db: &Db, mirrors: &Mirrors, sight: &Sight, actor: &Actor) -> Result<Vec<Need>, ApiError> {
+    let mut needs = approvals(db, mirrors, actor).await?;
     for slot in &sight.slots {
         needs.extend(of_slot(sight, slot, actor));
     }
     if may(actor, Permission::Configure, Place::Anywhere) {
+        needs.extend(authors(db, mirrors).await?);
         for (scope, state) in &sight.scopes {
             needs.extend(unreadable(sight, scope, state.all().problem));
         }
@@ -34,49 +42,46 @@ fn place(environment: &Environment) -> Place<'_> {
     }
 }
 
-/// Sealed trains whose manifest still lacks approvals, where the reader may give one.
-async fn approvals(db: &Db, sight: &Sight, actor: &Actor) -> anyhow::Result<Vec<Need>> {
-    let Some(policy) = &sight.policy else {
-        return Ok(Vec::new());
-    };
-    let rows: Vec<(String, i64, Option<Millis>, i64)> = sqlx::query_as(
-        "SELECT train.environment, train.number, train.sealed_at,
-                (SELECT COUNT(*) FROM approval
-                 WHERE approval.train_id = train.id AND approval.manifest_sha256 = train.manifest_sha256
-                   AND approval.approved = 1 AND approval.void_at IS NULL AND approval.expires_at > $2)
-         FROM train
-         WHERE train.state = 'sealed'
-           AND NOT EXISTS (SELECT 1 FROM train_editor
-                           WHERE train_editor.train_id = train.id AND train_editor.person_id = $1)
-           AND NOT EXISTS (SELECT 1 FROM approval
-                           WHERE approval.train_id = train.id AND approval.manifest_sha256 = train.manifest_sha256
-                             AND approval.person_id = $1 AND approval.void_at IS NULL)",
-    )
-    .bind(&actor.id)
-    .bind(sight.now)
-    .fetch_all(db.read())
-    .await?;
-    Ok(rows
+/// Sealed trains that still need approvals, where the reader is one who may give one.
+async fn approvals(db: &Db, mirrors: &Mirrors, actor: &Actor) -> Result<Vec<Need>, ApiError> {
+    let loader = Loader::new(db.clone(), Arc::new(mirrors.clone()));
+    let requests = approval::requests(db, &loader, actor).await?;
+    Ok(requests
         .into_iter()
-        .filter_map(|(name, number, since, count)| {
-            let environment = policy.environment(&name)?;
-            let wanted = &environment.approvals;
-            let role = wanted.roles.is_empty()
-                || actor.grants.iter().any(|grant| {
-                    let here = grant.environment.as_ref().is_none_or(|only| *only == name);
-                    here && wanted.roles.contains(&grant.role)
-                });
-            let mine = count < i64::from(wanted.count)
-                && role
-                && may(actor, Permission::Approve, place(environment));
-            mine.then(|| Need {
-                sentence: format!("{name} #{number} waits for your approval"),
-                href: format!("/trains/{name}/{number}"),
-                since,
+        .filter(|request| request.mine)
+        .map(|request| {
+            let (environment, number) = (&request.environment, request.number);
+            Need {
+                sentence: format!("{environment} #{number} waits for your approval"),
+                href: format!("/trains/{environment}/{number}"),
+                since: Some(request.since),
                 urgent: false,
-            })
+            }
         })
         .collect())
+}
+
+/// Authors whom nobody is known to be: an approval waits for somebody to say who they are.
+async fn authors(db: &Db, mirrors: &Mirrors) -> Result<Option<Need>, ApiError> {
+    let unmatched = approval::unmatched_authors(db, mirrors).await.or_internal()?;
+    let Some(first) = unmatched.first() else {
+        return Ok(None);
+    };
+    let others = match unmatched.len() {
+        1 => String::new(),
+        count => format!(" and {} more", count - 1),
+    };
+    let waits = first
+        .train
+        .as_ref()
+        .map(|train| format!("; {train} waits for it"))
+        .unwrap_or_default();
+    Ok(Some(Need {
+        sentence: format!("Nobody is known to be the author {}{others}{waits}", first.name),
+        href: "/people".to_owned(),
+        since: None,
+        urgent: false,
+    }))
 }
 
 fn of_slot(sight: &Sight, slot: &Slot, actor: &Actor) -> Vec<Need> {

@@ -51,8 +51,9 @@ async fn the_board_shows_what_runs_and_what_needs_whom() {
         execute(&store, "UPDATE slot SET drift = 'It runs x, but Yardmaster deployed y last.' WHERE environment = 'staging'").await;
         execute(
             &store,
-            "INSERT INTO train (id, environment, number, express, state, revision, version, created_at, sealed_at, manifest_sha256)
-             VALUES ('trn_1', 'production', 42, 0, 'sealed', 1, 1, 0, 5, 'm')",
+            "INSERT INTO train (id, environment, number, express, state, revision, version, created_at, sealed_at,
+                 sealed_by, manifest, manifest_sha256, policy_revision)
+             VALUES ('trn_1', 'production', 42, 0, 'sealed', 1, 1, 0, 5, 'U', '{}', 'm', 1)",
         )
         .await;
         execute(
