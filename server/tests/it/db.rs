@@ -155,18 +155,32 @@ async fn writers_side_by_side_lose_nothing() {
 #[tokio::test]
 async fn each_migration_runs_on_the_rows_of_those_before() {
     let samples = [include_str!("../data/migrations/0001.sql")];
-    assert_eq!(samples.len(), migrations::ALL.len(), "a migration has no sample data in server/tests/data/migrations");
+    assert_eq!(
+        samples.len(),
+        migrations::ALL.len(),
+        "a migration has no sample data in server/tests/data/migrations"
+    );
     for store in Store::each().await {
         let pool = sqlx::AnyPool::connect(&store.url).await.unwrap();
         for text in samples {
             for statement in text.lines().filter(|line| line.starts_with("INSERT")) {
-                sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&pool).await.unwrap_or_else(|cause| panic!("{statement}: {cause}"));
+                sqlx::query(sqlx::AssertSqlSafe(statement))
+                    .execute(&pool)
+                    .await
+                    .unwrap_or_else(|cause| panic!("{statement}: {cause}"));
             }
         }
-        let tables: Vec<&str> =
-            migrations::ALL.iter().flat_map(|(_, _, text)| text.lines()).filter_map(|line| line.strip_prefix("CREATE TABLE ")).map(|line| line.trim_end_matches(" (")).collect();
+        let tables: Vec<&str> = migrations::ALL
+            .iter()
+            .flat_map(|(_, _, text)| text.lines())
+            .filter_map(|line| line.strip_prefix("CREATE TABLE "))
+            .map(|line| line.trim_end_matches(" ("))
+            .collect();
         for table in tables {
-            let rows: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"))).fetch_one(&pool).await.unwrap();
+            let rows: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}")))
+                .fetch_one(&pool)
+                .await
+                .unwrap();
             assert!(rows > 0, "the sample data leave {table} empty");
         }
     }
