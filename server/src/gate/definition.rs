@@ -8,7 +8,10 @@ use crate::train::CarFacts;
 pub(super) fn judge(car: &CarFacts) -> Said {
     if car.slot.live == 0 {
         return Finding::block(
-            format!("The ECS service {} is gone, or mapped to something else.", car.slot.ecs_service),
+            format!(
+                "The ECS service {} is gone, or mapped to something else.",
+                car.slot.ecs_service
+            ),
             "its return, or reopening the train so that the car gets off",
         );
     }

@@ -45,7 +45,7 @@ pub fn plan(line: &Line, ancestry: &Ancestry) -> Vec<Step> {
                 _ => {}
             }
         }
-        steps.extend(train.into_iter().flat_map(|train| stranded(train)));
+        steps.extend(train.into_iter().flat_map(stranded));
         if open {
             steps.push(Step::Open {
                 environment: line.environment.name.clone(),

@@ -1,4 +1,4 @@
-//! What tests share: databases of both kinds, a clock that is driven, people to act as, a simulated AWS, servers.
+
 
 pub mod backend;
 pub mod browser;
