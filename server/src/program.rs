@@ -158,7 +158,7 @@ impl Program {
         Ok(())
     }
 
-    /// The loops. Each tick takes no input and may run at any time; the loops only decide when.
+    /// The loops. Each tick takes no input, answers what it did in a sentence, and may run at any time; the loops only decide when.
     fn loops(&self, stopped: &watch::Receiver<bool>) -> JoinSet<()> {
         let speed = self.config.aws.speed.unwrap_or(1).clamp(1, 1000);
         let mut loops = JoinSet::new();
@@ -177,7 +177,7 @@ impl Program {
             Duration::from_secs(5),
             tick(move || {
                 let inbox = inbox.clone();
-                async move { inbox.tick().await.map(|_| ()) }
+                async move { Ok(inbox.tick().await?.to_string()) }
             }),
         );
         let mirrors = self.mirrors.clone();
@@ -186,7 +186,7 @@ impl Program {
             Duration::from_secs(10),
             tick(move || {
                 let mirrors = mirrors.clone();
-                async move { mirrors.tick().await.map(|_| ()) }
+                async move { Ok(mirrors.tick().await?.to_string()) }
             }),
         );
         let trains = self.trains.clone();
@@ -195,7 +195,7 @@ impl Program {
             Duration::from_secs(5),
             tick(move || {
                 let trains = trains.clone();
-                async move { trains.tick().await.map(|_| ()) }
+                async move { Ok(trains.tick().await?.to_string()) }
             }),
         );
         let deployments = self.deployments.clone();
@@ -204,7 +204,7 @@ impl Program {
             Duration::from_millis(2000 / u64::from(speed.min(8))),
             tick(move || {
                 let deployments = deployments.clone();
-                async move { deployments.tick().await.map(|_| ()) }
+                async move { Ok(deployments.tick().await?.to_string()) }
             }),
         );
         let sync = self.sync.clone();
@@ -216,7 +216,7 @@ impl Program {
             stopped.clone(),
             tick(move || {
                 let sync = sync.clone();
-                async move { sync.tick().await.map(|_| ()) }
+                async move { Ok(sync.tick().await?.to_string()) }
             }),
         ));
         let (db, heads) = (self.db.clone(), self.config.data.join("audit-heads.jsonl"));
@@ -227,16 +227,16 @@ impl Program {
             stopped.clone(),
             tick(move || {
                 let (db, heads) = (db.clone(), heads.clone());
-                async move { crate::audit::export_head(&db, &heads).await.map(|_| ()) }
+                async move { crate::audit::export_head(&db, &heads).await.map(|_| String::new()) }
             }),
         ));
         loops
     }
 }
 
-type Tick = Box<dyn Fn() -> futures::future::BoxFuture<'static, Result<()>> + Send + std::marker::Sync>;
+type Tick = Box<dyn Fn() -> futures::future::BoxFuture<'static, Result<String>> + Send + std::marker::Sync>;
 
-fn tick<F: Future<Output = Result<()>> + Send + 'static>(
+fn tick<F: Future<Output = Result<String>> + Send + 'static>(
     tick: impl Fn() -> F + Send + std::marker::Sync + 'static,
 ) -> Tick {
     Box::new(move || Box::pin(tick()))
@@ -255,11 +255,11 @@ async fn keep_ticking(
     while !*stopped.borrow() {
         hint.borrow_and_update();
         match tick().await {
-            Ok(()) if failing => {
+            Ok(_) if failing => {
                 tracing::info!(name: "tick.recovered", tick = name, "a loop works again");
                 failing = false;
             }
-            Ok(()) => {}
+            Ok(status) => tracing::debug!(name: "tick.done", tick = name, status, "a loop did its work"),
             Err(cause) => {
                 tracing::error!(name: "tick.failed", tick = name, cause = format!("{cause:#}"), "a loop failed; it will be run again");
                 failing = true;

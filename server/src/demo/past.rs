@@ -272,8 +272,8 @@ impl Writer<'_> {
             let car_id = self.tx.id("car");
             sqlx::query(
                 "INSERT INTO car (id, train_id, slot_id, image_repository, digest, commit_id, from_digest, position, state, deployment_id,
-                                  boarded_at, version)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1)",
+                                  boarded_at, version, note)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12)",
             )
             .bind(car_id)
             .bind(id)
@@ -286,6 +286,10 @@ impl Writer<'_> {
             .bind(state.as_str())
             .bind(self.deployments.get(&car.id))
             .bind(train.sealed_at)
+            .bind(match &car.outcome {
+                Outcome::Succeeded => None,
+                Outcome::RolledBack { reason, .. } => Some(format!("ECS rolled it back: {reason}")),
+            })
             .execute(self.tx.connection())
             .await?;
         }
