@@ -36,10 +36,18 @@ use crate::train::Trains;
 /// # Errors
 /// Names the setting and says what to do.
 pub async fn open(config: &Config) -> Result<Db> {
-    let key = config.keys.audit.clone().context("configuration: keys.audit is missing")?;
+    let key = config
+        .keys
+        .audit
+        .clone()
+        .context("configuration: keys.audit is missing")?;
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("data: cannot make the folder {}", config.data.display()))?;
-    let context = Context { clock: Arc::new(SystemClock), ids: Ids::random(), audit_key: AuditKey::new(key) };
+    let context = Context {
+        clock: Arc::new(SystemClock),
+        ids: Ids::random(),
+        audit_key: AuditKey::new(key),
+    };
     Ok(Db::open(&config.database_url(), context).await?)
 }
 
@@ -63,7 +71,11 @@ impl Program {
     /// # Errors
     /// A setting that cannot be used.
     pub fn new(db: Db, config: Config, demo_forge: Option<String>) -> Result<Self> {
-        let data_key = config.keys.data.as_ref().context("configuration: keys.data is missing")?;
+        let data_key = config
+            .keys
+            .data
+            .as_ref()
+            .context("configuration: keys.data is missing")?;
         let cipher = Cipher::new(data_key);
         let logins = Logins::new(&config, &db.context.clock)?;
         let mirrors = Mirrors::new(db.clone(), config.data.join("mirrors"));
@@ -73,10 +85,20 @@ impl Program {
         let speed = config.aws.speed.unwrap_or(1);
         let sync = Sync::at_speed(db.clone(), aws.clone(), cipher.clone(), speed);
         let trains = Arc::new(Trains::new(db.clone(), mirrors.clone(), cipher.clone()));
-        let deployments = Arc::new(Deployments::new(db.clone(), aws, cipher.clone(), replica).with_speed(speed).with_check(trains.clone()).with_reopen(trains.clone()));
+        let deployments = Arc::new(
+            Deployments::new(db.clone(), aws, cipher.clone(), replica)
+                .with_speed(speed)
+                .with_check(trains.clone())
+                .with_reopen(trains.clone()),
+        );
         let boards = Boards::new(db.clone(), mirrors.clone()).with_names_of(&config);
         let backend = Backend {
-            account: Arc::new(Accounts { db: db.clone(), logins: logins.clone(), mirrors: mirrors.clone(), demo_forge }),
+            account: Arc::new(Accounts {
+                db: db.clone(),
+                logins: logins.clone(),
+                mirrors: mirrors.clone(),
+                demo_forge,
+            }),
             audit: Arc::new(Audits::new(db.clone())),
             board: Arc::new(boards.clone()),
             build: Arc::new(Builds::new(db.clone())),
@@ -87,14 +109,29 @@ impl Program {
             train: trains.clone(),
             reply: Arc::new(http::Silent),
         };
-        Ok(Self { db, cipher, config, backend, logins, inbox, mirrors, sync, trains, deployments })
+        Ok(Self {
+            db,
+            cipher,
+            config,
+            backend,
+            logins,
+            inbox,
+            mirrors,
+            sync,
+            trains,
+            deployments,
+        })
     }
 
     /// Serves until told to stop, then lets what is under way finish.
     ///
     /// # Errors
     /// The browser files are missing, or the listener broke.
-    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<()> {
         let site: PathBuf = http::find_site()?;
         let (stopping, stopped) = watch::channel(false);
         let edge = Edge {
@@ -125,28 +162,50 @@ impl Program {
         let speed = self.config.aws.speed.unwrap_or(1).clamp(1, 1000);
         let mut loops = JoinSet::new();
         let mut run = |name: &'static str, every: Duration, tick: Tick| {
-            loops.spawn(keep_ticking(name, every, self.db.subscribe(), stopped.clone(), tick));
+            loops.spawn(keep_ticking(
+                name,
+                every,
+                self.db.subscribe(),
+                stopped.clone(),
+                tick,
+            ));
         };
         let inbox = self.inbox.clone();
-        run("inbox", Duration::from_secs(5), tick(move || {
-            let inbox = inbox.clone();
-            async move { inbox.tick().await.map(|_| ()) }
-        }));
+        run(
+            "inbox",
+            Duration::from_secs(5),
+            tick(move || {
+                let inbox = inbox.clone();
+                async move { inbox.tick().await.map(|_| ()) }
+            }),
+        );
         let mirrors = self.mirrors.clone();
-        run("mirrors", Duration::from_secs(10), tick(move || {
-            let mirrors = mirrors.clone();
-            async move { mirrors.tick().await.map(|_| ()) }
-        }));
+        run(
+            "mirrors",
+            Duration::from_secs(10),
+            tick(move || {
+                let mirrors = mirrors.clone();
+                async move { mirrors.tick().await.map(|_| ()) }
+            }),
+        );
         let trains = self.trains.clone();
-        run("trains", Duration::from_secs(5), tick(move || {
-            let trains = trains.clone();
-            async move { trains.tick().await.map(|_| ()) }
-        }));
+        run(
+            "trains",
+            Duration::from_secs(5),
+            tick(move || {
+                let trains = trains.clone();
+                async move { trains.tick().await.map(|_| ()) }
+            }),
+        );
         let deployments = self.deployments.clone();
-        run("deployments", Duration::from_millis(2000 / u64::from(speed.min(8))), tick(move || {
-            let deployments = deployments.clone();
-            async move { deployments.tick().await.map(|_| ()) }
-        }));
+        run(
+            "deployments",
+            Duration::from_millis(2000 / u64::from(speed.min(8))),
+            tick(move || {
+                let deployments = deployments.clone();
+                async move { deployments.tick().await.map(|_| ()) }
+            }),
+        );
         let sync = self.sync.clone();
         loops.spawn(keep_ticking(
             "sync",
@@ -160,23 +219,37 @@ impl Program {
             }),
         ));
         let (db, heads) = (self.db.clone(), self.config.data.join("audit-heads.jsonl"));
-        loops.spawn(keep_ticking("audit heads", Duration::from_secs(60), watch::channel(0).1, stopped.clone(), tick(move || {
-            let (db, heads) = (db.clone(), heads.clone());
-            async move { crate::audit::export_head(&db, &heads).await.map(|_| ()) }
-        })));
+        loops.spawn(keep_ticking(
+            "audit heads",
+            Duration::from_secs(60),
+            watch::channel(0).1,
+            stopped.clone(),
+            tick(move || {
+                let (db, heads) = (db.clone(), heads.clone());
+                async move { crate::audit::export_head(&db, &heads).await.map(|_| ()) }
+            }),
+        ));
         loops
     }
 }
 
 type Tick = Box<dyn Fn() -> futures::future::BoxFuture<'static, Result<()>> + Send + std::marker::Sync>;
 
-fn tick<F: Future<Output = Result<()>> + Send + 'static>(tick: impl Fn() -> F + Send + std::marker::Sync + 'static) -> Tick {
+fn tick<F: Future<Output = Result<()>> + Send + 'static>(
+    tick: impl Fn() -> F + Send + std::marker::Sync + 'static,
+) -> Tick {
     Box::new(move || Box::pin(tick()))
 }
 
 /// Runs a tick again and again: when something was committed, and every so often. The next tick is the retry of a
 /// failed one.
-async fn keep_ticking(name: &'static str, every: Duration, mut hint: watch::Receiver<i64>, mut stopped: watch::Receiver<bool>, tick: Tick) {
+async fn keep_ticking(
+    name: &'static str,
+    every: Duration,
+    mut hint: watch::Receiver<i64>,
+    mut stopped: watch::Receiver<bool>,
+    tick: Tick,
+) {
     let mut failing = false;
     while !*stopped.borrow() {
         hint.borrow_and_update();

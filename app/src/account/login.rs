@@ -16,6 +16,7 @@ pub fn LoginPage() -> impl IntoView {
         <div class="login">
             <h1>"Log in to Yardmaster"</h1>
             <p class="dim">"What runs where, what goes next, and who must agree."</p>
+            {move || query.get().get("problem").map(|problem| view! { <p role="alert" class="outcome bad">{problem_words(&problem)}</p> })}
             {loaded(
                 providers,
                 move |providers| {
@@ -59,6 +60,14 @@ fn ProviderLink(provider: LoginProvider, return_to: String) -> impl IntoView {
             </div>
         }
         .into_any(),
+    }
+}
+
+/// What to tell somebody whose log-in did not work. The log knows more.
+fn problem_words(problem: &str) -> &'static str {
+    match problem {
+        "unreachable" => "The identity provider does not answer. Try again in a moment.",
+        _ => "That log-in did not work. Try again; if it keeps failing, the log of Yardmaster says why.",
     }
 }
 

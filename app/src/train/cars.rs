@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use leptos::prelude::*;
 
 use super::{CarState, CarView, CommitView, TrainView};
+use crate::text::Tone;
 use crate::ui::{EmptyState, ImageName, Progress, Section, Time, badge, encode};
 
 /// The cars. Each follows its own data, so that an opened list of commits stays open while others move.
@@ -50,7 +51,12 @@ fn Car(car: Memo<Option<CarView>>) -> impl IntoView {
 /// All of a car but its commits.
 fn face_view(car: CarView) -> impl IntoView {
     let moving = matches!(car.state, CarState::Deploying | CarState::Verifying);
-    let label = format!("{} of its tasks run", car.service);
+    let note_class = if car.state.tone() == Tone::Bad {
+        "car-note bad"
+    } else {
+        "car-note"
+    };
+    let label = format!("Tasks of {} that run", car.service);
     view! {
         <div class="car-name">
             <a href=format!("/services/{}", encode(&car.service))>{car.service.clone()}</a>
@@ -69,7 +75,7 @@ fn face_view(car: CarView) -> impl IntoView {
             {moving.then(|| view! { <Progress percent=car.percent label/> })}
             {car.deployment.map(|id| view! { <a href=format!("/deployments/{id}")>"Deployment"</a> })}
         </div>
-        {car.note.map(|note| view! { <p class="car-note">{note}</p> })}
+        {car.note.map(|note| view! { <p class=note_class>{note}</p> })}
     }
 }
 

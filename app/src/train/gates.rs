@@ -2,8 +2,8 @@
 
 use leptos::prelude::*;
 
-use super::{GateView, TrainState, TrainView, Verdict};
-use crate::ui::{EmptyState, Section, badge};
+use super::{GateView, TrainView, Verdict};
+use crate::ui::{Section, badge};
 
 /// The gates of a train.
 #[component]
@@ -19,23 +19,18 @@ pub fn Gates(train: ReadSignal<TrainView>) -> impl IntoView {
             "Gates"
         };
         let nothing = standing.is_empty() && passing.is_empty();
+        if nothing && state.is_end() {
+            return None;
+        }
         let clear = standing.is_empty() && !nothing;
-        view! {
+        Some(view! {
             <Section title>
-                {nothing.then(|| view! { <EmptyState title=none_yet(state)/> })}
+                {nothing.then(|| view! { <p class="dim">"No gate to pass yet."</p> })}
                 {clear.then(|| view! { <p>"Nothing stands in the way."</p> })}
                 <ul class="gates">{standing.into_iter().map(gate_view).collect_view()}</ul>
                 {(!passing.is_empty()).then(|| passed_view(passing))}
             </Section>
-        }
-    }
-}
-
-const fn none_yet(state: TrainState) -> &'static str {
-    if state.is_end() {
-        "No gate was recorded"
-    } else {
-        "No gate to pass yet"
+        })
     }
 }
 

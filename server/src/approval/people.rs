@@ -53,7 +53,12 @@ impl People {
             if let Some(email) = &email {
                 people.knows(format!("email:{email}"), &id);
             }
-            people.known.push(Actor { id, name, grants, session: None });
+            people.known.push(Actor {
+                id,
+                name,
+                grants,
+                session: None,
+            });
         }
         // A person's word comes before what an address says.
         for (identity, person) in mapped {

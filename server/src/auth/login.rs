@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use app::account::LoginProvider;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use futures::future::join_all;
 use serde::Deserialize;
 use tower_sessions::Session;
 use url::Url;
@@ -45,25 +47,22 @@ impl Logins {
         self.0.iter().find(|provider| provider.config.name == name)
     }
 
-    /// The buttons of the log-in page.
-    pub async fn offered(&self) -> Vec<app::account::LoginProvider> {
-        let mut offered = Vec::new();
-        for provider in &self.0 {
-            let problem = provider.problem().await;
-            if let Some(problem) = &problem {
-                tracing::warn!(name: "login.unreachable", provider = provider.config.name, problem, "an identity provider cannot be used");
-            }
-            offered.push(app::account::LoginProvider {
-                name: provider.config.name.clone(),
-                label: provider
-                    .config
-                    .label
-                    .clone()
-                    .unwrap_or_else(|| provider.config.name.clone()),
-                problem: problem.map(|_| "It does not answer now. The log says more.".to_owned()),
-            });
-        }
-        offered
+    /// The buttons of the log-in page. All providers are asked at once: one that hangs does not add to the others.
+    pub async fn offered(&self) -> Vec<LoginProvider> {
+        join_all(self.0.iter().map(offer)).await
+    }
+}
+
+async fn offer(provider: &Provider) -> LoginProvider {
+    let config = &provider.config;
+    let problem = provider.problem().await;
+    if let Some(problem) = &problem {
+        tracing::warn!(name: "login.unreachable", provider = config.name, problem = one_line(problem), "an identity provider cannot be used");
+    }
+    LoginProvider {
+        name: config.name.clone(),
+        label: config.label.clone().unwrap_or_else(|| config.name.clone()),
+        problem: problem.map(|_| "It does not answer now. The log says more.".to_owned()),
     }
 }
 

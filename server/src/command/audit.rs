@@ -25,5 +25,9 @@ pub(super) async fn run(Verb::Verify { checkpoint, config }: Verb) -> Result<()>
     let report = audit::verify(&db, checkpoint.as_deref()).await?;
     db.close().await;
     println!("{report}");
-    if report.sound() { Ok(()) } else { bail!("the audit is not sound") }
+    if report.sound() {
+        Ok(())
+    } else {
+        bail!("the audit is not sound")
+    }
 }

@@ -36,9 +36,13 @@ pub(super) struct Demo {
 pub(super) async fn run(demo: Demo) -> Result<()> {
     super::start_log();
     if !demo.addr.ip().is_loopback() {
-        bail!("--addr {}: the demo has known secrets and listens on loopback only, for example 127.0.0.1:3000", demo.addr);
+        bail!(
+            "--addr {}: the demo has known secrets and listens on loopback only, for example 127.0.0.1:3000",
+            demo.addr
+        );
     }
-    std::fs::create_dir_all(&demo.data).with_context(|| format!("--data: cannot make the folder {}", demo.data.display()))?;
+    std::fs::create_dir_all(&demo.data)
+        .with_context(|| format!("--data: cannot make the folder {}", demo.data.display()))?;
     let data = demo.data.canonicalize()?;
     let listener = listen(&demo.addr.to_string()).await?;
     let address = listener.local_addr()?;
@@ -49,10 +53,16 @@ pub(super) async fn run(demo: Demo) -> Result<()> {
     options.autoplay = !demo.quiet;
     if demo.addr.port() != 0 {
         let beside = |step| SocketAddr::new(demo.addr.ip(), demo.addr.port().saturating_add(step));
-        (options.aws_address, options.identity_address, options.forge_address) = (beside(1), beside(2), beside(3));
+        (
+            options.aws_address,
+            options.identity_address,
+            options.forge_address,
+        ) = (beside(1), beside(2), beside(3));
     }
     let (webhook_secret, client_secret) = (options.webhook_secret.clone(), options.client_secret.clone());
-    let world = World::start(options).await.context("the demo world does not start")?;
+    let world = World::start(options)
+        .await
+        .context("the demo world does not start")?;
     let config = Config::parse(&demo::config(&demo::Addresses {
         public: &url,
         data: &data,
@@ -66,9 +76,14 @@ pub(super) async fn run(demo: Demo) -> Result<()> {
     let db = program::open(&config).await?;
     policy::apply(&db, &auth::system(), demo::POLICY).await?;
     let program = Program::new(db, config, Some(world.forge_url.clone()))?;
-    demo::remember(&program, &world.history(), &world.issuer_url, &data.join("world/git"))
-        .await
-        .context("the demo's past cannot be written")?;
+    demo::remember(
+        &program,
+        &world.history(),
+        &world.issuer_url,
+        &data.join("world/git"),
+    )
+    .await
+    .context("the demo's past cannot be written")?;
     println!("{}", demo::welcome(&url, &world.forge_url));
     let served = program.serve(listener, until_told()?).await;
     world.shutdown().await;

@@ -17,7 +17,11 @@ use crate::config::Config;
 
 /// Release trains for Amazon ECS.
 #[derive(Parser)]
-#[command(name = "yardmaster", version, about = "Release trains for Amazon ECS: what runs where, what goes next, who must agree")]
+#[command(
+    name = "yardmaster",
+    version,
+    about = "Release trains for Amazon ECS: what runs where, what goes next, who must agree"
+)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -94,8 +98,14 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 fn start_log() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_env("YARDMASTER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     let json = std::env::var("YARDMASTER_LOG_FORMAT").is_ok_and(|format| format == "json");
     // A second start in the same process (tests) keeps the first log.
-    let _ = if json { log.json().try_init() } else { log.with_target(false).try_init() };
+    let _ = if json {
+        log.json().try_init()
+    } else {
+        log.with_target(false).try_init()
+    };
 }

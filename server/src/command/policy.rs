@@ -27,7 +27,8 @@ pub(super) enum Verb {
 pub(super) async fn run(verb: Verb) -> Result<()> {
     match verb {
         Verb::Apply { file, config } => {
-            let document = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            let document =
+                std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
             // Before the database is opened: a fault in the document is the likelier one.
             policy::Policy::parse(&document).with_context(|| file.display().to_string())?;
             let db = program::open(&config.load()?).await?;

@@ -17,9 +17,9 @@ pub(super) async fn run(config: Config) -> Result<()> {
 
 /// Binds the address.
 pub(super) async fn listen(address: &str) -> Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("listen: cannot use {address}; choose another address, or stop what uses it"))
+    TcpListener::bind(address).await.with_context(|| {
+        format!("listen: cannot use {address}; choose another address, or stop what uses it")
+    })
 }
 
 /// Ends when the process is asked to: by Ctrl-C or SIGTERM.

@@ -25,10 +25,19 @@ pub(super) enum Verb {
 }
 
 pub(super) async fn run(verb: Verb) -> Result<()> {
-    let Verb::Grant { who, role, environment, config } = verb;
+    let Verb::Grant {
+        who,
+        role,
+        environment,
+        config,
+    } = verb;
     let db = program::open(&config.load()?).await?;
     account::grant(&db, &auth::system(), &who, role, environment.as_deref()).await?;
-    println!("{who} is {} {}", role.word(), environment.map_or_else(|| "everywhere".to_owned(), |name| format!("in {name}")));
+    println!(
+        "{who} is {} {}",
+        role.word(),
+        environment.map_or_else(|| "everywhere".to_owned(), |name| format!("in {name}"))
+    );
     db.close().await;
     Ok(())
 }

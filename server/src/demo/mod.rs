@@ -27,7 +27,16 @@ pub struct Addresses<'a> {
 
 /// The configuration a person would write for that world.
 pub fn config(addresses: &Addresses<'_>) -> String {
-    let Addresses { public, data, aws, issuer, git, webhook_secret, client_secret, speed } = addresses;
+    let Addresses {
+        public,
+        data,
+        aws,
+        issuer,
+        git,
+        webhook_secret,
+        client_secret,
+        speed,
+    } = addresses;
     let (data, git) = (data.display(), git.display());
     let account = |id: &str, alias: &str| {
         format!(
@@ -51,7 +60,9 @@ pub fn config(addresses: &Addresses<'_>) -> String {
 /// What is said when the demo is up.
 pub fn welcome(url: &str, forge: &str) -> String {
     use std::fmt::Write as _;
-    let mut text = format!("\nYardmaster's demo is at {url}\nThe demo's forge, where you can push commits: {forge}\n\nLog in as one of:\n");
+    let mut text = format!(
+        "\nYardmaster's demo is at {url}\nThe demo's forge, where you can push commits: {forge}\n\nLog in as one of:\n"
+    );
     for persona in sim::persona::PERSONAS {
         let _ = writeln!(text, "  {:<18} {}", persona.name, persona.about);
     }

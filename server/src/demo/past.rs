@@ -30,14 +30,25 @@ struct Writer<'a> {
 
 /// Writes it, once: a database that has trains has a past already.
 pub(super) async fn write(db: &Db, cipher: &Cipher, history: &History, issuer: &str) -> Result<()> {
-    let trains: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM train").fetch_one(db.read()).await?;
+    let trains: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM train")
+        .fetch_one(db.read())
+        .await?;
     if trains > 0 {
         return Ok(());
     }
     let slots = service::slots(db).await?;
     let contents = contents(db, cipher, &slots).await?;
-    let slots = slots.into_iter().map(|slot| ((slot.service.clone(), slot.environment.clone()), slot)).collect();
-    let mut writer = Writer { tx: db.begin().await?, history, slots, people: BTreeMap::new(), deployments: BTreeMap::new() };
+    let slots = slots
+        .into_iter()
+        .map(|slot| ((slot.service.clone(), slot.environment.clone()), slot))
+        .collect();
+    let mut writer = Writer {
+        tx: db.begin().await?,
+        history,
+        slots,
+        people: BTreeMap::new(),
+        deployments: BTreeMap::new(),
+    };
     writer.people(issuer).await?;
     for build in &history.builds {
         writer.build(build).await?;
@@ -61,7 +72,11 @@ pub(super) async fn write(db: &Db, cipher: &Cipher, history: &History, issuer: &
 
 /// Records the demo's repositories, so that they are mirrored.
 pub(super) async fn repositories(db: &Db, history: &History, git: &Path) -> Result<()> {
-    let names: BTreeSet<&str> = history.builds.iter().map(|build| build.repository.as_str()).collect();
+    let names: BTreeSet<&str> = history
+        .builds
+        .iter()
+        .map(|build| build.repository.as_str())
+        .collect();
     let mut tx = db.begin().await?;
     for name in names {
         let (id, now) = (tx.id("repo"), tx.now());
@@ -84,7 +99,9 @@ pub(super) async fn repositories(db: &Db, history: &History, git: &Path) -> Resu
 async fn contents(db: &Db, cipher: &Cipher, slots: &[Slot]) -> Result<BTreeMap<String, serde_json::Value>> {
     let mut contents = BTreeMap::new();
     for slot in slots {
-        let Some(arn) = &slot.running_task_definition else { continue };
+        let Some(arn) = &slot.running_task_definition else {
+            continue;
+        };
         if let Some(content) = service::task_definition_content(db, cipher, arn).await? {
             contents.insert(slot.id.clone(), content);
         }
@@ -94,7 +111,11 @@ async fn contents(db: &Db, cipher: &Cipher, slots: &[Slot]) -> Result<BTreeMap<S
 
 impl Writer<'_> {
     async fn people(&mut self, issuer: &str) -> Result<()> {
-        let since = self.history.builds.first().map_or(self.history.until, |build| build.started_at);
+        let since = self
+            .history
+            .builds
+            .first()
+            .map_or(self.history.until, |build| build.started_at);
         for persona in PERSONAS {
             let id = self.tx.id("usr");
             sqlx::query(
@@ -116,7 +137,10 @@ impl Writer<'_> {
     }
 
     fn person(&self, login: &str) -> (String, String) {
-        self.people.get(login).map_or_else(|| ("system".to_owned(), login.to_owned()), |(id, name)| (id.clone(), (*name).to_owned()))
+        self.people.get(login).map_or_else(
+            || ("system".to_owned(), login.to_owned()),
+            |(id, name)| (id.clone(), (*name).to_owned()),
+        )
     }
 
     async fn build(&mut self, build: &history::Build) -> Result<()> {
@@ -124,7 +148,9 @@ impl Writer<'_> {
             .bind(&build.repository)
             .fetch_optional(self.tx.connection())
             .await?;
-        let Some(repository) = repository else { return Ok(()) };
+        let Some(repository) = repository else {
+            return Ok(());
+        };
         let id = self.tx.id("bld");
         let status = if build.succeeded { "succeeded" } else { "failed" };
         sqlx::query(
@@ -169,8 +195,11 @@ impl Writer<'_> {
     }
 
     async fn train(&mut self, id: &str, train: &history::Train) -> Result<()> {
-        let cars: Vec<&history::Deployment> =
-            train.deployments.iter().filter_map(|number| self.history.deployments.iter().find(|one| one.id == *number)).collect();
+        let cars: Vec<&history::Deployment> = train
+            .deployments
+            .iter()
+            .filter_map(|number| self.history.deployments.iter().find(|one| one.id == *number))
+            .collect();
         let manifest = canonical_json(&serde_json::json!({
             "environment": train.environment,
             "train": train.number,
@@ -225,11 +254,21 @@ impl Writer<'_> {
         }
         let mut seen = BTreeSet::new();
         for (position, car) in cars.into_iter().enumerate() {
-            let Some(slot) = self.slots.get(&(car.service.clone(), car.environment.clone())).cloned() else { continue };
+            let Some(slot) = self
+                .slots
+                .get(&(car.service.clone(), car.environment.clone()))
+                .cloned()
+            else {
+                continue;
+            };
             if !seen.insert(slot.id.clone()) {
                 continue;
             }
-            let state = if car.succeeded() { CarState::Arrived } else { CarState::Undone };
+            let state = if car.succeeded() {
+                CarState::Arrived
+            } else {
+                CarState::Undone
+            };
             let car_id = self.tx.id("car");
             sqlx::query(
                 "INSERT INTO car (id, train_id, slot_id, image_repository, digest, commit_id, from_digest, position, state, deployment_id,
@@ -260,14 +299,26 @@ impl Writer<'_> {
         cipher: &Cipher,
         ids: &crate::clock::Ids,
     ) -> Result<()> {
-        let Some(slot) = self.slots.get(&(deployment.service.clone(), deployment.environment.clone())).cloned() else { return Ok(()) };
+        let Some(slot) = self
+            .slots
+            .get(&(deployment.service.clone(), deployment.environment.clone()))
+            .cloned()
+        else {
+            return Ok(());
+        };
         let repository = slot.image_repository.clone().unwrap_or_default();
-        let task_definition = deployment.task_definition.clone().unwrap_or_else(|| slot.running_task_definition.clone().unwrap_or_default());
+        let task_definition = deployment
+            .task_definition
+            .clone()
+            .unwrap_or_else(|| slot.running_task_definition.clone().unwrap_or_default());
         if deployment.succeeded()
             && let Some(content) = contents.get(&slot.id)
         {
             let image = format!("{repository}@{}", deployment.digest);
-            let content = container_images(content).iter().find(|(name, _)| *name == slot.container).and_then(|_| with_image(content, &slot.container, &image));
+            let content = container_images(content)
+                .iter()
+                .find(|(name, _)| *name == slot.container)
+                .and_then(|_| with_image(content, &slot.container, &image));
             let content = content.context("a slot's task definition has its container")?;
             let place = format!("known_good/{}/{}", slot.id, deployment.digest);
             let baseline = deployment.cause == Cause::Baseline;
@@ -296,21 +347,28 @@ impl Writer<'_> {
         let (kind, number, by, reason) = match &deployment.cause {
             Cause::Baseline => return Ok(()),
             Cause::Train { number } => (DeploymentKind::Train, Some(*number), None, None),
-            Cause::Rollback { by, reason, .. } => (DeploymentKind::Rollback, None, Some(by.clone()), Some(reason.clone())),
+            Cause::Rollback { by, reason, .. } => (
+                DeploymentKind::Rollback,
+                None,
+                Some(by.clone()),
+                Some(reason.clone()),
+            ),
         };
-        let id = self.deployments.get(&deployment.id).cloned().context("numbered before")?;
+        let id = self
+            .deployments
+            .get(&deployment.id)
+            .cloned()
+            .context("numbered before")?;
         let train: Option<(String, String, String)> = match number {
             None => None,
-            Some(number) => {
-                sqlx::query_as(
-                    "SELECT train.id, COALESCE(train.captain_id, 'system'), COALESCE(train.captain, 'Yardmaster')
+            Some(number) => sqlx::query_as(
+                "SELECT train.id, COALESCE(train.captain_id, 'system'), COALESCE(train.captain, 'Yardmaster')
                      FROM train WHERE environment = $1 AND number = $2",
-                )
-                .bind(&deployment.environment)
-                .bind(i64::try_from(number)?)
-                .fetch_optional(self.tx.connection())
-                .await?
-            }
+            )
+            .bind(&deployment.environment)
+            .bind(i64::try_from(number)?)
+            .fetch_optional(self.tx.connection())
+            .await?,
         };
         let (by_id, by_name) = match (&train, by) {
             (Some((_, id, name)), _) => (id.clone(), name.clone()),
@@ -319,7 +377,10 @@ impl Writer<'_> {
         };
         let (state, class, text) = outcome(deployment, &task_definition);
         let word = state.word();
-        let facts = Facts { since: deployment.ended_at, state };
+        let facts = Facts {
+            since: deployment.ended_at,
+            state,
+        };
         let verdict = match &deployment.outcome {
             Outcome::Succeeded => "ECS reported success and the approved digest ran.".to_owned(),
             Outcome::RolledBack { reason, .. } => format!("ECS rolled it back: {reason}"),
@@ -366,20 +427,42 @@ impl Writer<'_> {
 }
 
 /// How it ended, as the engine would have left it.
-fn outcome(deployment: &history::Deployment, task_definition: &str) -> (State, Option<FailureClass>, Option<String>) {
+fn outcome(
+    deployment: &history::Deployment,
+    task_definition: &str,
+) -> (State, Option<FailureClass>, Option<String>) {
     let following = Following {
         registered: Registered {
-            before: Before { deployment: String::new(), task_definition: String::new(), firing: Vec::new(), rules: Rules::default() },
+            before: Before {
+                deployment: String::new(),
+                task_definition: String::new(),
+                firing: Vec::new(),
+                rules: Rules::default(),
+            },
             task_definition: task_definition.to_owned(),
         },
-        rollout: Rollout { deployment: String::new(), record: None, ran_before: false, running: 0, desired: 0 },
+        rollout: Rollout {
+            deployment: String::new(),
+            record: None,
+            ran_before: false,
+            running: 0,
+            desired: 0,
+        },
     };
     match &deployment.outcome {
         Outcome::Succeeded => (State::Succeeded { following }, None, None),
         Outcome::RolledBack { class, reason } => {
             let class = class.parse().unwrap_or(FailureClass::Unknown);
-            let failure = Failure { sentence: format!("ECS rolled it back: {reason}"), class: Some(class), blames_image: true };
-            (State::RolledBack { following, failure }, Some(class), Some(reason.clone()))
+            let failure = Failure {
+                sentence: format!("ECS rolled it back: {reason}"),
+                class: Some(class),
+                blames_image: true,
+            };
+            (
+                State::RolledBack { following, failure },
+                Some(class),
+                Some(reason.clone()),
+            )
         }
     }
 }

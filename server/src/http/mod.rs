@@ -21,7 +21,7 @@ use std::sync::Arc;
 use app::backend::Backend;
 use axum::Router;
 use axum::http::StatusCode;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -69,6 +69,7 @@ pub fn router(edge: &Edge, hooks: Router) -> Router {
         .layer(from_fn(access::guard))
         .layer(from_fn_with_state(edge.clone(), identify::identify))
         .layer(session::layer(edge))
+        .layer(map_response(session::take_back))
         .layer(from_fn_with_state(edge.clone(), csrf::guard))
         // Counts what is read, whoever reads it: server functions take bodies without axum's extractors.
         .layer(RequestBodyLimitLayer::new(LARGEST_REQUEST));

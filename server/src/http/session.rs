@@ -3,6 +3,7 @@
 
 use app::text::Millis;
 use async_trait::async_trait;
+use axum::http::{HeaderValue, header};
 use time::OffsetDateTime;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::{Expiry, SessionManagerLayer, SessionStore, session_store};
@@ -30,6 +31,22 @@ pub fn layer(edge: &Edge) -> SessionManagerLayer<Store> {
         .with_same_site(tower_sessions::cookie::SameSite::Lax)
         .with_path("/")
         .with_expiry(Expiry::OnInactivity(time::Duration::milliseconds(LIFE_MILLIS)))
+}
+
+/// A cookie with the `__Host-` prefix is taken back only by one that is `Secure` as well, and the layer does not say so.
+pub async fn take_back<B>(mut response: axum::http::Response<B>) -> axum::http::Response<B> {
+    for (name, cookie) in response.headers_mut() {
+        let Some(text) = cookie.to_str().ok().filter(|_| name == header::SET_COOKIE) else {
+            continue;
+        };
+        if text.starts_with("__Host-")
+            && !text.contains("; Secure")
+            && let Ok(secure) = HeaderValue::from_str(&format!("{text}; Secure"))
+        {
+            *cookie = secure;
+        }
+    }
+    response
 }
 
 /// The table.

@@ -152,7 +152,10 @@ async fn slots_images_and_baselines_are_what_aws_says() {
                 .unwrap();
         assert_eq!((verified, &good), (0, &digest));
         let repository = format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/acme/checkout");
-        let image = server::image::image(&store.db, &repository, &digest).await.unwrap().unwrap();
+        let image = server::image::image(&store.db, &repository, &digest)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(
             (image.commit_id.as_deref(), image.branch.as_deref()),
             (Some(COMMIT), Some("main"))
@@ -227,39 +230,24 @@ async fn a_refusal_says_what_aws_said() {
 async fn what_vanished_is_gone_and_comes_back_as_the_same_slot() {
     for store in Store::each().await {
         let cloud = Cloud::start().await;
-        let digest = cloud.with_checkout();
+        cloud.with_checkout();
         apply(&store, POLICY).await;
-        let sync = cloud.sync(&store);
-        sync.tick().await.unwrap();
+        cloud.sync(&store).tick().await.unwrap();
         let before = slot(&store.db, "checkout", "staging").await.unwrap().unwrap();
-        assert!(cloud.aws.delete_image(ACCOUNT, REGION, "acme/checkout", &digest));
-        cloud
-            .aws
-            .ecs(
-                ACCOUNT,
-                REGION,
-                "DeleteService",
-                json!({ "cluster": "staging", "service": "checkout", "force": true }),
-            )
-            .unwrap();
-        for _ in 0..4 {
-            cloud.pass(&store, 60);
-            sync.tick().await.unwrap();
-        }
-        assert_eq!(slot(&store.db, "checkout", "staging").await.unwrap(), None);
-        assert_eq!(
-            one::<i64>(&store, "SELECT COUNT(*) FROM image WHERE gone_at IS NOT NULL").await,
-            1
-        );
-        let kept = server::service::slot_by_id(&store.db, &before.id)
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(kept.live, 0);
 
-        let definition = cloud.define(ACCOUNT, "checkout", &[("web", "nginx:1")]);
-        cloud.run(ACCOUNT, "staging", "checkout-new", &definition, Some("checkout"));
-        cloud.pass(&store, 60);
+        // The same accounts, emptied while the program was not running.
+        let emptied = Cloud::start().await;
+        let sync = emptied.sync(&store);
+        sync.tick().await.unwrap();
+        assert_eq!(slot(&store.db, "checkout", "staging").await.unwrap(), None);
+        let gone: i64 = one(&store, "SELECT COUNT(*) FROM image WHERE gone_at IS NOT NULL").await;
+        assert_eq!(gone, 1);
+        let kept = server::service::slot_by_id(&store.db, &before.id).await.unwrap();
+        assert_eq!(kept.map(|slot| slot.live), Some(0));
+
+        let definition = emptied.define(ACCOUNT, "checkout", &[("web", "nginx:1")]);
+        emptied.run(ACCOUNT, "staging", "checkout-new", &definition, Some("checkout"));
+        emptied.pass(&store, 60);
         sync.tick().await.unwrap();
         let after = slot(&store.db, "checkout", "staging").await.unwrap().unwrap();
         assert_eq!(

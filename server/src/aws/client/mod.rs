@@ -37,13 +37,16 @@ use self::limiter::Limiter;
 use super::{Alarms, Aws, AwsError, Ecr, Ecs, Purpose, Scope};
 use crate::config::{AwsAccount, AwsConfig, Config};
 
+/// Sets by what they are for; each is made once, by whoever asks first.
+type Sets = HashMap<(Scope, Purpose), Arc<OnceCell<ClientSet>>>;
+
 /// Clients for every configured account and region, made when first asked for.
 pub struct AwsClients {
     config: AwsConfig,
     ambient: Option<SharedCredentialsProvider>,
     base: OnceCell<SdkConfig>,
     limiter: Arc<Limiter>,
-    sets: Mutex<HashMap<(Scope, Purpose), Arc<OnceCell<ClientSet>>>>,
+    sets: Mutex<Sets>,
 }
 
 /// What one role sees in one account and region.
@@ -58,7 +61,11 @@ impl AwsClients {
     /// From the configuration. Roles are assumed with its access key, or with the credentials of the environment:
     /// variables, profile, container or instance.
     pub fn new(config: &Config) -> Self {
-        let given = config.aws.access_key_id.as_ref().zip(config.aws.secret_access_key.as_ref());
+        let given = config
+            .aws
+            .access_key_id
+            .as_ref()
+            .zip(config.aws.secret_access_key.as_ref());
         let given = given.map(|(id, secret)| {
             let credentials = Credentials::new(id, secret.expose_secret(), None, None, "aws.access_key_id");
             SharedCredentialsProvider::new(credentials)

@@ -86,5 +86,6 @@ pub fn somebody(name: &str, role: Role) -> Actor {
             role,
             environment: None,
         }],
+        session: None,
     }
 }
