@@ -3,6 +3,8 @@
 
 mod follow;
 mod preflight;
+#[cfg(test)]
+mod tests;
 mod undo;
 
 use app::deployment::DeploymentKind;
