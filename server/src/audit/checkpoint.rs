@@ -71,7 +71,7 @@ fn append(file: &Path, head: &Head) -> anyhow::Result<bool> {
     } else {
         "\n"
     };
-    write!(file, "{gap}{}\n", serde_json::to_string(head)?)?;
+    writeln!(file, "{gap}{}", serde_json::to_string(head)?)?;
     file.sync_data()?;
     Ok(true)
 }

@@ -31,6 +31,9 @@ const ABREAST: usize = 4;
 /// Steps of one deployment in one tick; far more than there are.
 const STEPS: usize = 24;
 
+/// Is told of every point at which a process may die.
+pub type Points = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// The engine, and what people ask of deployments.
 #[derive(Clone)]
 pub struct Deployments {
@@ -41,7 +44,7 @@ pub struct Deployments {
     pub(super) speed: i64,
     pub(super) check: Arc<dyn DepartureCheck>,
     pub(super) reopen: Option<Arc<dyn ReopenTrains>>,
-    pub(super) points: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    pub(super) points: Option<Points>,
     /// What this process works on now: the lease keeps others off, but not ourselves.
     busy: Arc<Mutex<BTreeSet<String>>>,
 }
@@ -152,7 +155,7 @@ impl Deployments {
 
     /// Calls this at every point at which a process may die; for crash tests within one process.
     #[must_use]
-    pub fn with_points(mut self, points: Arc<dyn Fn(&str) + Send + Sync>) -> Self {
+    pub fn with_points(mut self, points: Points) -> Self {
         self.points = Some(points);
         self
     }
@@ -433,7 +436,6 @@ impl Deployments {
         };
         self.point(&work.subject.state, "journal.before");
         let page = Page {
-            db: &self.db,
             cipher: &self.cipher,
             lease: work.lease,
             slot: &work.slot,
@@ -459,7 +461,6 @@ impl Deployments {
     async fn wait(&self, work: &Work<'_>, state: State, detail: &str, since: Millis) -> anyhow::Result<Led> {
         let facts = Facts { since, state };
         let page = Page {
-            db: &self.db,
             cipher: &self.cipher,
             lease: work.lease,
             slot: &work.slot,

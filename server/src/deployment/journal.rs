@@ -13,12 +13,14 @@ use super::store::Deployment;
 use crate::audit::Entry;
 use crate::auth::system;
 use crate::crypto::Cipher;
-use crate::db::{Db, Tx};
+use crate::db::Tx;
 use crate::service::Slot;
+
+/// When a deployment came to rest, the verdict, and why it failed.
+type End<'a> = (Millis, &'a str, Option<&'a (FailureClass, String)>);
 
 /// What a transition is written with.
 pub(super) struct Page<'a> {
-    pub db: &'a Db,
     pub cipher: &'a Cipher,
     pub lease: &'a Lease,
     pub slot: &'a Slot,
@@ -117,7 +119,7 @@ impl Page<'_> {
         tx: &mut Tx,
         facts: &Facts,
         deadline_at: Option<Millis>,
-        end: Option<(Millis, &str, Option<&(FailureClass, String)>)>,
+        end: Option<End<'_>>,
     ) -> anyhow::Result<()> {
         let told = end.and_then(|(_, _, told)| told);
         let rows = sqlx::query(

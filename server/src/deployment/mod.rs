@@ -23,7 +23,7 @@ mod state;
 mod store;
 mod view;
 
-pub use engine::{Deployments, Status};
+pub use engine::{Deployments, Points, Status};
 pub use hooks::{DepartureCheck, ReopenTrains, TrainRow};
 pub use request::{NewDeployment, RequestError, request};
 pub use standing::{KnownGood, Standing, UnderWay, boarding_refusal, known_good, states, under_way};

@@ -3,6 +3,8 @@
 
 mod follow;
 mod preflight;
+#[cfg(test)]
+mod tests;
 mod undo;
 
 use app::deployment::DeploymentKind;
@@ -51,6 +53,7 @@ pub enum Image {
 }
 
 /// The rollout's record, ECS's newer view of deployments.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Record {
     /// This endpoint keeps none.

@@ -29,7 +29,6 @@ pub(super) struct Row {
     pub base_task_definition: Option<String>,
     pub content: Option<String>,
     pub content_sha256: Option<String>,
-    pub requested_by: String,
     pub requested_by_name: String,
     pub reason: Option<String>,
     pub requested_at: Millis,
@@ -50,7 +49,7 @@ pub(super) struct Row {
 pub(super) async fn load(db: &Db, id: &str) -> anyhow::Result<Option<Deployment>> {
     let row: Option<Row> = sqlx::query_as(
         "SELECT id, slot_id, kind, train_id, car_id, image_repository, digest, from_digest, base_task_definition,
-                content, content_sha256, requested_by, requested_by_name, reason, requested_at, state, phase, version,
+                content, content_sha256, requested_by_name, reason, requested_at, state, phase, version,
                 facts, cancel_why, deadline_at, ended_at, verdict, failure_class, failure_text, resolved_at
          FROM deployment WHERE id = $1",
     )

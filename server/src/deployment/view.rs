@@ -19,6 +19,9 @@ use crate::image::label;
 use crate::policy;
 use crate::service::{Slot, slot_by_id};
 
+/// Title, detail, begun, ended, went well.
+type StepRow = (String, String, Millis, Option<Millis>, Option<i64>);
+
 impl Deployments {
     /// A deployment and its slot; neither found nor visible is the same answer.
     pub(super) async fn found(&self, id: &str) -> Result<(Deployment, Slot, bool), ApiError> {
@@ -58,7 +61,7 @@ impl Deployments {
             protected,
         };
         let repository = Some(row.image_repository.as_str());
-        let steps: Vec<(String, String, i64, Option<i64>, Option<i64>)> = sqlx::query_as(
+        let steps: Vec<StepRow> = sqlx::query_as(
             "SELECT title, detail, started_at, ended_at, ok FROM deployment_step WHERE deployment_id = $1 ORDER BY position",
         )
         .bind(id)
