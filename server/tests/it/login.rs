@@ -531,7 +531,11 @@ async fn a_provider_that_is_down_keeps_nobody_from_another() {
     );
     assert!(log.take().contains("does not answer"));
     let page = browser.get("/login?problem=unreachable").await;
-    assert!(page.body.contains("The identity provider does not answer."), "{}", page.body);
+    assert!(
+        page.body.contains("The identity provider does not answer."),
+        "{}",
+        page.body
+    );
     assert_eq!(
         house
             .log_in(&mut browser, "acme", "/", &[("persona", "vera")])
