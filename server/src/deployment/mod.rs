@@ -8,6 +8,7 @@
 //! any process may go on where another was killed. ECS takes no idempotency key; what makes a step safe to repeat is
 //! that its intent is written before it, and ECS is read again before it is called again.
 
+mod actions;
 pub mod diagnose;
 mod engine;
 mod evidence;
@@ -20,6 +21,7 @@ mod request;
 mod standing;
 mod state;
 mod store;
+mod view;
 
 pub use engine::{Deployments, Status};
 pub use hooks::{DepartureCheck, ReopenTrains, TrainRow};

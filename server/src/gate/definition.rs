@@ -6,6 +6,12 @@ use crate::aws::short_task_definition;
 use crate::train::CarFacts;
 
 pub(super) fn judge(car: &CarFacts) -> Said {
+    if car.slot.live == 0 {
+        return Finding::block(
+            format!("The ECS service {} is gone, or mapped to something else.", car.slot.ecs_service),
+            "its return, or reopening the train so that the car gets off",
+        );
+    }
     let Some(running) = &car.slot.running_task_definition else {
         return Finding::wait(
             "What the service runs has not been read yet.",

@@ -1,23 +1,30 @@
 //! *Data fresh*: the accounts these verdicts rest on were read lately.
 
+use app::text::Millis;
+
 use super::{Finding, Said};
 use crate::train::CarFacts;
 
 /// Rounds a source may miss before it is stale.
 const MISSED: i64 = 3;
 
-pub(super) fn judge(car: &CarFacts) -> Said {
+/// Older than this is stale, whatever the reason: perhaps nobody reads at all.
+const OLD: Millis = 5 * 60_000;
+
+pub(super) fn judge(car: &CarFacts, now: Millis) -> Said {
     let stale = car
         .sources
         .iter()
-        .find(|source| source.read_at.is_none() || source.missed >= MISSED);
+        .find(|source| source.missed >= MISSED || source.read_at.is_none_or(|read_at| now - read_at > OLD));
     match stale {
         None => Finding::pass("Read lately."),
         Some(source) => {
             let since = if source.read_at.is_none() {
                 "has not been read yet"
-            } else {
+            } else if source.missed >= MISSED {
                 "has not answered for three rounds"
+            } else {
+                "has not been read for more than five minutes"
             };
             let problem = source
                 .problem

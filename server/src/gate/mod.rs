@@ -188,7 +188,7 @@ pub fn judge_car(train: &TrainFacts, car: &CarFacts, ancestry: &Ancestry, now: M
         known_good::judge(car).of(Gate::KnownGood, service),
         idle::judge(car).of(Gate::Idle, service),
         alarms::judge(car).of(Gate::Alarms, service),
-        fresh::judge(car).of(Gate::Fresh, service),
+        fresh::judge(car, now).of(Gate::Fresh, service),
     ];
     if let Some(said) = soaked::judge(car, now) {
         findings.insert(5, said.of(Gate::Soaked, service));

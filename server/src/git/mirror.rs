@@ -43,16 +43,38 @@ impl Mirror {
             });
         }
         if !self.exists().await {
-            let folder = self.folder.display().to_string();
-            self.git
-                .run(
-                    None,
-                    &["init", "--quiet", "--bare", "--template=", "--", &folder],
-                    "",
-                    ASK_LIMIT,
-                )
-                .await?;
+            self.create().await?;
         }
+        match self.fetch_once(url).await {
+            // Only this process writes the mirror, one fetch at a time: a lock is left over from one that was killed.
+            Err(GitError::Failed { words, .. }) if words.contains(".lock") => {
+                self.remove_locks().await;
+                self.fetch_once(url).await
+            }
+            other => other,
+        }
+    }
+
+    /// Made beside its place and moved there, so that one half made is never taken for a mirror.
+    async fn create(&self) -> Result<(), GitError> {
+        let failed = |cause: std::io::Error| GitError::Failed {
+            command: "init".to_owned(),
+            words: format!("cannot make {}: {cause}", self.folder.display()),
+        };
+        let unfinished = self.folder.with_extension("new");
+        let name = unfinished.display().to_string();
+        self.git
+            .run(
+                None,
+                &["init", "--quiet", "--bare", "--template=", "--", &name],
+                "",
+                ASK_LIMIT,
+            )
+            .await?;
+        tokio::fs::rename(&unfinished, &self.folder).await.map_err(failed)
+    }
+
+    async fn fetch_once(&self, url: &str) -> Result<(), GitError> {
         self.git
             .run(
                 Some(&self.folder),
@@ -73,6 +95,24 @@ impl Mirror {
             )
             .await
             .map(drop)
+    }
+
+    async fn remove_locks(&self) {
+        let mut folders = vec![self.folder.clone()];
+        while let Some(folder) = folders.pop() {
+            let Ok(mut entries) = tokio::fs::read_dir(&folder).await else {
+                continue;
+            };
+            while let Ok(Some(entry)) = entries.next_entry().await {
+                let path = entry.path();
+                let is_folder = entry.file_type().await.is_ok_and(|kind| kind.is_dir());
+                if is_folder && !path.ends_with("objects/pack") {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "lock") {
+                    let _ = tokio::fs::remove_file(&path).await;
+                }
+            }
+        }
     }
 
     /// Every branch and the commit it points at.

@@ -67,7 +67,8 @@ pub async fn images_of_commit(db: &Db, repository: &str, commit: &str) -> sqlx::
 /// # Errors
 /// The database does not answer.
 pub async fn label(db: &Db, repository: Option<&str>, digest: &str) -> sqlx::Result<ImageLabel> {
-    let row: Option<(String, Option<String>, Option<String>, Option<String>)> = sqlx::query_as(
+    type Row = (String, Option<String>, Option<String>, Option<String>);
+    let row: Option<Row> = sqlx::query_as(
         "SELECT image.tags, image.commit_id, image.branch, MAX(git_commit.subject)
          FROM image LEFT JOIN git_commit ON git_commit.id = image.commit_id
          WHERE image.digest = $1 AND ($2 IS NULL OR image.repository = $2)

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use app::build::{BuildStatus, DeliveryState};
+use app::text::Millis;
 use futures::FutureExt;
 
 use super::store::{self, Waiting};
@@ -15,6 +17,8 @@ use crate::forge::{Fact, News, NoNews, github};
 use crate::git::short;
 use crate::git::store::{Told, know, want};
 
+/// How long to wait after each failure before a delivery is tried again: what fails for a passing reason gets time.
+const WAITS: [Millis; 4] = [5_000, 30_000, 180_000, 900_000];
 /// After so many failures a delivery is set aside.
 const TRIES: i64 = 5;
 
@@ -58,7 +62,8 @@ impl Inbox {
                 return Ok(round);
             };
             after.clone_from(&last.id);
-            for delivery in &batch {
+            let now = inner.db.now();
+            for delivery in batch.iter().filter(|delivery| inner.due(delivery, now)) {
                 match one(inner, delivery).await? {
                     Some(DeliveryState::Applied) => round.applied += 1,
                     Some(DeliveryState::Ignored) => round.ignored += 1,
@@ -67,6 +72,32 @@ impl Inbox {
                     None => {}
                 }
             }
+        }
+    }
+}
+
+impl Inner {
+    /// Whether a delivery is to be tried now: one that failed here waits; after a restart it is tried at once.
+    fn due(&self, delivery: &Waiting, now: Millis) -> bool {
+        let wait = usize::try_from(delivery.attempts)
+            .ok()
+            .and_then(|failures| WAITS.get(failures.checked_sub(1)?))
+            .copied()
+            .unwrap_or(0);
+        self.failed_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&delivery.id)
+            .is_none_or(|at| now >= at.saturating_add(wait))
+    }
+
+    /// Remembers when a delivery failed, as long as it is to be tried again.
+    fn remember(&self, delivery: &Waiting, again: bool) {
+        let mut failed_at = self.failed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if again {
+            failed_at.insert(delivery.id.clone(), self.db.now());
+        } else {
+            failed_at.remove(&delivery.id);
         }
     }
 }
@@ -95,7 +126,10 @@ async fn introduce(inner: &Inner) -> sqlx::Result<()> {
 async fn one(inner: &Inner, delivery: &Waiting) -> anyhow::Result<Option<DeliveryState>> {
     // A panic here would be a fault of ours, and must still cost one delivery and not the inbox.
     let why = match AssertUnwindSafe(apply(inner, delivery)).catch_unwind().await {
-        Ok(Ok(state)) => return Ok(state),
+        Ok(Ok(state)) => {
+            inner.remember(delivery, false);
+            return Ok(state);
+        }
         Ok(Err(cause)) => format!("could not be applied: {cause:#}"),
         Err(_) => "could not be applied: a fault in Yardmaster, see its log".to_owned(),
     };
@@ -106,6 +140,7 @@ async fn one(inner: &Inner, delivery: &Waiting) -> anyhow::Result<Option<Deliver
         tx.event("delivery", delivery.id.as_str());
     }
     tx.commit().await?;
+    inner.remember(delivery, !dead);
     Ok(Some(if dead {
         DeliveryState::Dead
     } else {

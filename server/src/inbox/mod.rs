@@ -14,9 +14,11 @@ mod source;
 pub mod store;
 mod writer;
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
+use app::text::Millis;
 use tokio::sync::mpsc;
 
 pub use apply::Round;
@@ -37,6 +39,8 @@ struct Inner {
     intake: mpsc::Sender<Letter>,
     /// The repositories that the configuration names are recorded once.
     introduced: AtomicBool,
+    /// When applying a delivery last failed in this process.
+    failed_at: Mutex<HashMap<String, Millis>>,
     ticking: tokio::sync::Mutex<()>,
 }
 
@@ -49,6 +53,7 @@ impl Inbox {
             sources: Sources::new(sources),
             intake,
             introduced: AtomicBool::new(false),
+            failed_at: Mutex::new(HashMap::new()),
             ticking: tokio::sync::Mutex::new(()),
         }))
     }

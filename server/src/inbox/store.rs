@@ -19,6 +19,7 @@ pub(super) struct Waiting {
     pub(super) source: String,
     pub(super) event: String,
     pub(super) body: String,
+    pub(super) attempts: i64,
 }
 
 /// Stores a delivery, or counts that it came again. Gives the id it has here.
@@ -56,7 +57,8 @@ pub(super) async fn receive(tx: &mut Tx, letter: &Letter) -> sqlx::Result<String
 /// Deliveries that wait, oldest first, after an id.
 pub(super) async fn waiting(db: &Db, after: &str) -> sqlx::Result<Vec<Waiting>> {
     sqlx::query_as(
-        "SELECT id, source, event, body FROM delivery WHERE state = 'received' AND id > $1 ORDER BY id LIMIT 50",
+        "SELECT id, source, event, body, attempts FROM delivery
+         WHERE state = 'received' AND id > $1 ORDER BY id LIMIT 50",
     )
     .bind(after)
     .fetch_all(db.read())

@@ -18,7 +18,11 @@ const COMMIT_MAY_COME: i64 = 7 * 24 * 3_600_000;
 /// What is remembered from round to round: a fingerprint of each repository's images, so that a repository that has
 /// not changed costs no look into the store.
 #[derive(Default)]
-pub(super) struct Remembered(BTreeMap<String, String>);
+pub(super) struct Remembered {
+    fingerprints: BTreeMap<String, String>,
+    /// Repositories that were in the store when the program started have been compared.
+    compared: bool,
+}
 
 /// An image as the store has it.
 #[derive(sqlx::FromRow)]
@@ -54,7 +58,7 @@ pub(super) async fn round(inner: &Inner, scope: &Scope, remembered: &mut Remembe
     let mut changed = Vec::new();
     for (repository, images) in &read {
         let fingerprint = sha256_hex(serde_json::to_string(images)?.as_bytes());
-        if remembered.0.get(&repository.uri) == Some(&fingerprint) {
+        if remembered.fingerprints.get(&repository.uri) == Some(&fingerprint) {
             continue;
         }
         let rows: Vec<Row> =
@@ -73,31 +77,47 @@ pub(super) async fn round(inner: &Inner, scope: &Scope, remembered: &mut Remembe
     for (repository, images, rows, facts, _) in &changed {
         keep(&mut tx, &repository.uri, images, rows, facts).await?;
     }
-    // A repository that is no longer there took its images with it.
-    for uri in remembered
-        .0
-        .keys()
-        .filter(|uri| !read.iter().any(|(repository, _)| repository.uri == **uri))
-    {
-        let now = tx.now();
-        sqlx::query("UPDATE image SET gone_at = $2 WHERE repository = $1 AND gone_at IS NULL")
-            .bind(uri)
-            .bind(now)
-            .execute(tx.connection())
-            .await?;
-        tx.changes_verdicts();
+    for uri in known(&mut tx, scope, remembered).await? {
+        if !read.iter().any(|(repository, _)| repository.uri == uri) {
+            gone(&mut tx, &uri).await?;
+        }
     }
     resolve_commits(&mut tx).await?;
     tx.commit().await?;
+    remembered.compared = true;
     remembered
-        .0
+        .fingerprints
         .retain(|uri, _| read.iter().any(|(repository, _)| repository.uri == *uri));
-    remembered.0.extend(
-        changed
-            .into_iter()
-            .map(|(repository, .., fingerprint)| (repository.uri.clone(), fingerprint)),
-    );
+    for (repository, .., fingerprint) in &changed {
+        remembered
+            .fingerprints
+            .insert(repository.uri.clone(), fingerprint.clone());
+    }
     Ok(Ok(()))
+}
+
+/// Repositories of this registry that were seen before.
+async fn known(tx: &mut Tx, scope: &Scope, remembered: &Remembered) -> sqlx::Result<Vec<String>> {
+    if remembered.compared {
+        return Ok(remembered.fingerprints.keys().cloned().collect());
+    }
+    sqlx::query_scalar("SELECT DISTINCT repository FROM image WHERE gone_at IS NULL AND repository LIKE $1")
+        .bind(format!("{}.dkr.ecr.{}.%", scope.account, scope.region))
+        .fetch_all(tx.connection())
+        .await
+}
+
+/// A repository that is no longer there took its images with it.
+async fn gone(tx: &mut Tx, uri: &str) -> sqlx::Result<()> {
+    let now = tx.now();
+    sqlx::query("UPDATE image SET gone_at = $2 WHERE repository = $1 AND gone_at IS NULL")
+        .bind(uri)
+        .bind(now)
+        .execute(tx.connection())
+        .await?;
+    tx.event("image", uri);
+    tx.changes_verdicts();
+    Ok(())
 }
 
 /// What images that are new to the store say of themselves: asked once, it never changes.

@@ -71,7 +71,8 @@ impl ScopeState {
 /// # Errors
 /// The database does not answer, or holds a reader that this program does not know.
 pub async fn scopes(db: &Db) -> anyhow::Result<BTreeMap<Scope, ScopeState>> {
-    let rows: Vec<(String, String, String, Option<Millis>, i64, Option<String>)> =
+    type Row = (String, String, String, Option<Millis>, i64, Option<String>);
+    let rows: Vec<Row> =
         sqlx::query_as("SELECT account, region, reader, read_at, missed, problem FROM scope")
             .fetch_all(db.read())
             .await?;

@@ -45,6 +45,7 @@ pub fn plan(line: &Line, ancestry: &Ancestry) -> Vec<Step> {
                 _ => {}
             }
         }
+        steps.extend(train.into_iter().flat_map(|train| stranded(train)));
         if open {
             steps.push(Step::Open {
                 environment: line.environment.name.clone(),
@@ -53,6 +54,19 @@ pub fn plan(line: &Line, ancestry: &Ancestry) -> Vec<Step> {
         }
     }
     steps
+}
+
+/// Cars whose slot is not among the line's any more: nothing can be deployed there.
+fn stranded(train: &TrainFacts) -> impl Iterator<Item = Step> {
+    train
+        .cars
+        .iter()
+        .filter(|car| car.slot.live == 0)
+        .map(|car| Step::Alight {
+            train: train.train.id.clone(),
+            car: car.car.id.clone(),
+            why: "its ECS service is gone, or mapped to something else".to_owned(),
+        })
 }
 
 /// Why a waiting car cannot stay on its boarding train.

@@ -256,8 +256,13 @@ impl Loader {
         };
         let mut facts = Vec::new();
         for car in cars {
-            if let Some(slot) = pass.slots.iter().find(|slot| slot.id == car.slot_id) {
-                facts.push(self.car(pass, &environment, car, slot.clone(), ancestry).await?);
+            // Also where its ECS service is gone meanwhile: the car is still there.
+            let slot = match pass.slots.iter().find(|slot| slot.id == car.slot_id) {
+                Some(slot) => Some(slot.clone()),
+                None => service::slot_by_id(&self.db, &car.slot_id).await?,
+            };
+            if let Some(slot) = slot {
+                facts.push(self.car(pass, &environment, car, slot, ancestry).await?);
             }
         }
         Ok(TrainFacts {

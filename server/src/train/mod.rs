@@ -10,6 +10,8 @@ mod act;
 mod boarding;
 mod car;
 mod facts;
+#[cfg(test)]
+mod golden;
 mod history;
 mod load;
 mod log;

@@ -252,7 +252,7 @@ async fn a_build_counts_only_where_the_mirror_proves_it() {
         );
         let round = mirrors.tick().await.unwrap();
         assert_eq!(round.fetched, ["acme/checkout"], "{round}");
-        let short = |commit: &str| commit[..7].to_owned();
+        let short = server::git::short;
         for (id, why_not) in [
             ("1", None),
             ("2", Some("came from the fork mallory/checkout".to_owned())),

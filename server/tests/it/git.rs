@@ -82,7 +82,7 @@ async fn a_mirror_knows_commits_authors_and_ancestry() {
         let commit = &between[1];
         assert_eq!(commit.author_email, "ada@example.org");
         assert_eq!(commit.committer_name, "Cleo Committer");
-        assert_eq!(commit.parents, [one.clone()]);
+        assert_eq!(commit.parents, std::slice::from_ref(&one));
         assert_eq!(commit.committed_at, 1_772_359_200_000);
         assert_eq!(
             commit.co_authors,
@@ -208,6 +208,31 @@ async fn one_repository_that_cannot_be_fetched_stops_no_other_and_is_tried_again
             None
         );
     }
+}
+
+#[tokio::test]
+async fn a_mirror_survives_a_process_that_was_killed_in_the_middle() {
+    let store = Store::sqlite().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mirrors = Mirrors::new(store.db.clone(), folder.path().to_owned());
+    let forge = Repository::new();
+    forge.commit("main", "One");
+    let id = tell(&store, "acme/checkout", &forge.url()).await;
+    // Half made.
+    std::fs::create_dir_all(folder.path().join("acme/checkout.new/refs")).unwrap();
+    assert_eq!(mirrors.tick().await.unwrap().fetched.len(), 1);
+    // Locks that nobody holds.
+    let mirror = folder.path().join("acme/checkout.git");
+    for lock in ["packed-refs.lock", "refs/heads/main.lock"] {
+        std::fs::write(mirror.join(lock), "").unwrap();
+    }
+    let two = forge.commit("main", "Two");
+    let mut tx = store.db.begin().await.unwrap();
+    want(&mut tx, &id).await.unwrap();
+    tx.commit().await.unwrap();
+    let round = mirrors.tick().await.unwrap();
+    assert!(round.failed.is_empty(), "{round}");
+    assert_eq!(mirrors.head("acme/checkout", "main").await.unwrap(), Some(two));
 }
 
 #[tokio::test]

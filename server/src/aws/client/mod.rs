@@ -37,13 +37,16 @@ use self::limiter::Limiter;
 use super::{Alarms, Aws, AwsError, Ecr, Ecs, Purpose, Scope};
 use crate::config::{AwsAccount, AwsConfig, Config};
 
+/// Sets by what they are for; each is made once, by whoever asks first.
+type Sets = HashMap<(Scope, Purpose), Arc<OnceCell<ClientSet>>>;
+
 /// Clients for every configured account and region, made when first asked for.
 pub struct AwsClients {
     config: AwsConfig,
     ambient: Option<SharedCredentialsProvider>,
     base: OnceCell<SdkConfig>,
     limiter: Arc<Limiter>,
-    sets: Mutex<HashMap<(Scope, Purpose), Arc<OnceCell<ClientSet>>>>,
+    sets: Mutex<Sets>,
 }
 
 /// What one role sees in one account and region.

@@ -1,0 +1,166 @@
+//! The environment page: its line, the trains on it, past ones, and how fresh all that is.
+
+use app::account::Actor;
+use app::environment::{EnvironmentPort, EnvironmentView, TrainSummary};
+use app::error::ApiError;
+use app::text::{Freshness, Millis};
+use async_trait::async_trait;
+
+use super::policy_lines::lines;
+use crate::auth;
+use crate::db::Db;
+use crate::error::OrInternal;
+use crate::gate::{self, Kept};
+use crate::policy::{self, Environment, Revision};
+use crate::train::{self, Phase, Train};
+
+/// Past trains on a page.
+const PAGE: usize = 25;
+
+/// Environments, for pages.
+pub struct Environments {
+    db: Db,
+}
+
+impl Environments {
+    /// Over a database.
+    pub const fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    async fn policy(&self) -> Result<Option<Revision>, ApiError> {
+        policy::current(&self.db).await.or_internal()
+    }
+
+    async fn summary(&self, train: &Train) -> Result<TrainSummary, ApiError> {
+        let services: Vec<String> = sqlx::query_scalar(
+            "SELECT service.name FROM car
+             JOIN slot ON slot.id = car.slot_id JOIN service ON service.id = slot.service_id
+             WHERE car.train_id = $1 ORDER BY car.position, service.name",
+        )
+        .bind(&train.id)
+        .fetch_all(self.db.read())
+        .await
+        .or_internal()?;
+        let sentence = match &train.phase {
+            Phase::Sealed(_) => in_the_way(&gate::kept(&self.db, &train.id).await.or_internal()?),
+            _ => {
+                let cars = train::cars(&self.db, &train.id).await?;
+                train::sentence(train, &cars, &[])
+            }
+        };
+        let since = match &train.phase {
+            Phase::Boarding => train.created_at,
+            Phase::Sealed(sealed) => sealed.at,
+            Phase::Departing(_, departure) => departure.at,
+            Phase::Ended { at, .. } => *at,
+        };
+        Ok(TrainSummary {
+            number: train.number,
+            state: train.state(),
+            held: train
+                .held
+                .as_ref()
+                .map(|held| format!("{}: {}", held.by, held.why)),
+            services,
+            sentence,
+            since,
+            captain: train.captain.clone(),
+            express: train.express,
+        })
+    }
+
+    async fn freshness(&self, environment: &Environment) -> Result<Freshness, ApiError> {
+        let row: Option<(Option<Millis>, i64, Option<String>)> = sqlx::query_as(
+            "SELECT read_at, missed, problem FROM scope WHERE account = $1 AND region = $2 AND reader = 'ecs'",
+        )
+        .bind(&environment.account)
+        .bind(&environment.region)
+        .fetch_optional(self.db.read())
+        .await
+        .or_internal()?;
+        Ok(
+            row.map_or_else(Freshness::default, |(as_of, missed, problem)| Freshness {
+                as_of,
+                stale: missed >= 3,
+                problem,
+            }),
+        )
+    }
+}
+
+/// What a sealed train waits for, by the verdicts kept last: the page of many trains does not ask Git about each.
+fn in_the_way(kept: &[Kept]) -> String {
+    let of = |verdict: &str| kept.iter().find(|one| one.verdict == verdict);
+    of("block").or_else(|| of("wait")).map_or_else(
+        || "Every gate passes; it can depart.".to_owned(),
+        |one| match one.service.as_str() {
+            "" => one.sentence.clone(),
+            service => format!("{service}: {}", one.sentence),
+        },
+    )
+}
+
+#[async_trait]
+impl EnvironmentPort for Environments {
+    async fn names(&self, actor: &Actor) -> Result<Vec<String>, ApiError> {
+        auth::require_view(actor)?;
+        Ok(self
+            .policy()
+            .await?
+            .map(|revision| {
+                revision
+                    .policy
+                    .environments
+                    .iter()
+                    .map(|environment| environment.name.clone())
+                    .collect()
+            })
+            .unwrap_or_default())
+    }
+
+    async fn environment(
+        &self,
+        actor: &Actor,
+        name: &str,
+        before: Option<i64>,
+    ) -> Result<EnvironmentView, ApiError> {
+        auth::require_view(actor)?;
+        let revision = self.policy().await?;
+        let environment = revision
+            .as_ref()
+            .and_then(|revision| revision.policy.environment(name))
+            .ok_or_else(|| ApiError::NotFound(format!("Environment {name}")))?;
+        let mut open: Vec<Train> = train::open(&self.db)
+            .await?
+            .into_iter()
+            .filter(|train| train.environment == name)
+            .collect();
+        open.sort_by_key(|train| (matches!(train.phase, Phase::Boarding), train.number));
+        let mut current = Vec::new();
+        for train in &open {
+            current.push(self.summary(train).await?);
+        }
+        let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
+        let mut trains = train::past(&self.db, name, before.unwrap_or(i64::MAX), limit).await?;
+        let more = trains.len() > PAGE;
+        trains.truncate(PAGE);
+        let mut past = Vec::new();
+        for train in &trains {
+            past.push(self.summary(train).await?);
+        }
+        Ok(EnvironmentView {
+            now: self.db.now(),
+            name: environment.name.clone(),
+            binding: format!(
+                "account {} · {} · cluster {}",
+                environment.account, environment.region, environment.cluster
+            ),
+            freshness: self.freshness(environment).await?,
+            policy: lines(environment),
+            current,
+            next: trains.last().filter(|_| more).map(|train| train.number),
+            past,
+        })
+    }
+}

@@ -1,0 +1,128 @@
+//! The board over what the sync brought.
+
+use app::account::Role;
+use app::board::{BoardFilter, BoardPort, Health, SlotState};
+use server::board::Boards;
+use server::git::Mirrors;
+
+use crate::support::cloud::{Cloud, OTHER, POLICY, apply};
+use crate::support::store::{Store, somebody};
+
+fn boards(store: &Store) -> Boards {
+    Boards::new(
+        store.db.clone(),
+        Mirrors::new(store.db.clone(), std::env::temp_dir().join("no-mirrors")),
+    )
+}
+
+async fn execute(store: &Store, sql: &'static str) {
+    let mut tx = store.db.begin().await.unwrap();
+    sqlx::query(sql).execute(tx.connection()).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_board_shows_what_runs_and_what_needs_whom() {
+    for store in Store::each().await {
+        let cloud = Cloud::start().await;
+        let digest = cloud.with_checkout();
+        apply(&store, POLICY).await;
+        let sync = cloud.sync(&store);
+        sync.tick().await.unwrap();
+        let boards = boards(&store).with_names_of(&cloud.config);
+        let lead = somebody("lin", Role::Lead);
+        let viewer = somebody("vera", Role::Viewer);
+
+        let board = boards.board(&lead, BoardFilter::default()).await.unwrap();
+        let names: Vec<&str> = board.environments.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["staging", "production"]);
+        let cell = board.rows[0].cells[0].as_ref().unwrap();
+        let image = cell.image.as_ref().unwrap();
+        assert_eq!((image.name.as_str(), &image.digest), ("main-77aa01c", &digest));
+        assert_eq!(
+            (cell.state, cell.health, cell.running),
+            (SlotState::Running, Health::Healthy, 2)
+        );
+        assert_eq!(cell.behind, None, "no mirror, so it cannot be told");
+        assert_eq!((board.total, board.unmapped, board.needs.len()), (1, 0, 0));
+        let scopes: Vec<&str> = board.scopes.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(scopes, ["tools · eu-central-1", "prod · eu-central-1"]);
+
+        execute(&store, "UPDATE slot SET drift = 'It runs x, but Yardmaster deployed y last.' WHERE environment = 'staging'").await;
+        execute(
+            &store,
+            "INSERT INTO train (id, environment, number, express, state, revision, version, created_at, sealed_at, manifest_sha256)
+             VALUES ('trn_1', 'production', 42, 0, 'sealed', 1, 1, 0, 5, 'm')",
+        )
+        .await;
+        execute(
+            &store,
+            "INSERT INTO deployment (id, slot_id, kind, image_repository, digest, requested_by, requested_by_name, requested_at,
+                 state, phase, version, facts, wake_at, ended_at, failure_text, fence)
+             SELECT 'dep_1', id, 'train', 'r', 'sha256:x', 'u', 'U', 1, 'rolled-back', 'rest', 1, '{}', 0, 2, 'the image cannot be pulled', 0
+             FROM slot WHERE environment = 'production'",
+        )
+        .await;
+        let board = boards.board(&lead, BoardFilter::default()).await.unwrap();
+        let sentences: Vec<&str> = board.needs.iter().map(|need| need.sentence.as_str()).collect();
+        assert_eq!(sentences.len(), 3, "{sentences:?}");
+        assert!(
+            sentences
+                .iter()
+                .any(|one| one.contains("failed in production") && one.contains("cannot be pulled"))
+        );
+        assert!(sentences.iter().any(|one| one.contains("something else")));
+        assert_eq!(
+            sentences[2], "production #42 waits for your approval",
+            "bad things come first"
+        );
+        assert_eq!(board.environments[1].train, Some((42, "Sealed".to_owned())));
+        assert_eq!(board.rows[0].cells[1].as_ref().unwrap().state, SlotState::Failed);
+        let board = boards.board(&viewer, BoardFilter::default()).await.unwrap();
+        assert!(
+            board.needs.is_empty(),
+            "a viewer can do nothing about it: {:?}",
+            board.needs
+        );
+
+        let rows = async |filter: BoardFilter| boards.board(&viewer, filter).await.unwrap().rows.len();
+        let filter = |team: &str, state: &str, search: &str| BoardFilter {
+            team: Some(team.to_owned()),
+            state: Some(state.to_owned()),
+            search: Some(search.to_owned()),
+        };
+        assert_eq!(rows(filter("", "", "CHECK")).await, 1);
+        assert_eq!(rows(filter("shop", "failed", "")).await, 1);
+        assert_eq!(rows(filter("catalog", "", "")).await, 0);
+        assert_eq!(rows(filter("", "drift", "")).await, 1);
+        assert_eq!(rows(filter("", "empty", "")).await, 0);
+
+        cloud.aws.unreachable(OTHER, true);
+        for _ in 0..3 {
+            cloud.pass(&store, 30);
+            sync.tick().await.unwrap();
+        }
+        let board = boards.board(&lead, BoardFilter::default()).await.unwrap();
+        let cells = &board.rows[0].cells;
+        assert_eq!(cells[0].as_ref().unwrap().health, Health::Healthy);
+        assert_eq!(cells[1].as_ref().unwrap().health, Health::Unknown);
+        assert!(
+            board.needs.iter().any(|need| need.sentence.contains(OTHER)),
+            "{:?}",
+            board.needs
+        );
+    }
+}
+
+#[tokio::test]
+async fn somebody_without_a_role_sees_nothing() {
+    let store = Store::sqlite().await;
+    let mut nobody = somebody("nobody", Role::Viewer);
+    nobody.grants.clear();
+    assert!(
+        boards(&store)
+            .board(&nobody, BoardFilter::default())
+            .await
+            .is_err()
+    );
+}
