@@ -40,7 +40,8 @@ pub async fn export_head(db: &Db, file: &Path) -> anyhow::Result<Option<Head>> {
         return Ok(None);
     };
     let head = Head { seq, seal, at };
-    let written = append(file, &head).with_context(|| format!("audit heads: cannot write {}", file.display()))?;
+    let written =
+        append(file, &head).with_context(|| format!("audit heads: cannot write {}", file.display()))?;
     if written {
         tracing::info!(name: "audit.head", seq = head.seq, seal = head.seal, "the audit's newest entry");
     }
@@ -51,14 +52,25 @@ fn append(file: &Path, head: &Head) -> anyhow::Result<bool> {
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    let mut file = OpenOptions::new().create(true).read(true).append(true).open(file)?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .read(true)
+        .append(true)
+        .open(file)?;
     let tail = tail(&mut file)?;
-    let last = tail.lines().last().and_then(|line| serde_json::from_str::<Head>(line).ok());
+    let last = tail
+        .lines()
+        .last()
+        .and_then(|line| serde_json::from_str::<Head>(line).ok());
     if last.as_ref() == Some(head) {
         return Ok(false);
     }
     // A line that was cut off by a crash must not spoil the next one.
-    let gap = if tail.is_empty() || tail.ends_with('\n') { "" } else { "\n" };
+    let gap = if tail.is_empty() || tail.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
     write!(file, "{gap}{}\n", serde_json::to_string(head)?)?;
     file.sync_data()?;
     Ok(true)
@@ -77,7 +89,11 @@ pub(super) fn read(file: &Path) -> anyhow::Result<(Vec<Head>, Vec<usize>)> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("--checkpoint: cannot read {}", file.display()))?;
     let (mut heads, mut broken) = (Vec::new(), Vec::new());
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    for (number, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
         match serde_json::from_str(line) {
             Ok(head) => heads.push(head),
             Err(_) => broken.push(number + 1),

@@ -71,7 +71,11 @@ impl Audits {
             }
         };
         let ago = (now - known.at) / 60_000;
-        let when = if ago == 0 { "just now".to_owned() } else { format!("{ago} min ago") };
+        let when = if ago == 0 {
+            "just now".to_owned()
+        } else {
+            format!("{ago} min ago")
+        };
         Ok(format!("{} when it was verified {when}.", known.sentence))
     }
 }
@@ -82,8 +86,16 @@ impl AuditPort for Audits {
         require(actor, Permission::Audit, Place::Anywhere)?;
         let part = |text: &Option<String>, anywhere: bool| {
             let text = text.as_deref().map(str::trim).filter(|text| !text.is_empty())?;
-            let escaped = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            Some(if anywhere { format!("%{escaped}%") } else { format!("{escaped}%") })
+            let escaped = text
+                .to_lowercase()
+                .replace('\\', "\\\\")
+                .replace('%', "\\%")
+                .replace('_', "\\_");
+            Some(if anywhere {
+                format!("%{escaped}%")
+            } else {
+                format!("{escaped}%")
+            })
         };
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT seq, at, actor, action, subject, href, details, seal FROM audit

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use sqlx::FromRow;
 
-use super::checkpoint;
 use super::chain::Entry;
+use super::checkpoint;
 use crate::db::Db;
 
 /// Entries read at a time.
@@ -51,7 +51,11 @@ impl fmt::Display for Report {
             writeln!(f, "✗ and {} faults more", self.more)?;
         }
         let verdict = if self.sound() { "sound" } else { "not sound" };
-        write!(f, "{} entries, {} exported heads: the audit is {verdict}", self.entries, self.heads)?;
+        write!(
+            f,
+            "{} entries, {} exported heads: the audit is {verdict}",
+            self.entries, self.heads
+        )?;
         if self.heads == 0 {
             write!(
                 f,
@@ -113,7 +117,10 @@ pub async fn verify(db: &Db, checkpoint: Option<&Path>) -> anyhow::Result<Report
             }
             for head in heads.iter().filter(|head| last < head.seq && head.seq <= row.seq) {
                 if head.seq < row.seq {
-                    report.fault(format!("entry {}: exported once, and not there any more", head.seq));
+                    report.fault(format!(
+                        "entry {}: exported once, and not there any more",
+                        head.seq
+                    ));
                 } else if head.seal != row.seal || head.at != row.at {
                     report.fault(format!(
                         "entry {}: its seal is not the one that was exported, so the chain was made anew since",
@@ -125,7 +132,12 @@ pub async fn verify(db: &Db, checkpoint: Option<&Path>) -> anyhow::Result<Report
             previous = row.seal;
         }
     }
-    if let Some(newest) = heads.iter().map(|head| head.seq).max().filter(|newest| *newest > last) {
+    if let Some(newest) = heads
+        .iter()
+        .map(|head| head.seq)
+        .max()
+        .filter(|newest| *newest > last)
+    {
         report.fault(format!(
             "the audit ends at entry {last}, but entry {newest} was exported once: the newest entries were cut off"
         ));

@@ -23,10 +23,14 @@ use crate::service::{Slot, slot};
 fn given(reason: &str) -> Result<&str, ApiError> {
     let reason = reason.trim();
     if reason.is_empty() {
-        return Err(ApiError::Invalid("Say why: the audit keeps the reason.".to_owned()));
+        return Err(ApiError::Invalid(
+            "Say why: the audit keeps the reason.".to_owned(),
+        ));
     }
     if reason.len() > 2_000 {
-        return Err(ApiError::Invalid("The reason is longer than 2,000 bytes; shorten it.".to_owned()));
+        return Err(ApiError::Invalid(
+            "The reason is longer than 2,000 bytes; shorten it.".to_owned(),
+        ));
     }
     Ok(reason)
 }
@@ -46,11 +50,15 @@ impl Deployments {
         if slot.running_digest.as_ref() == Some(&good.digest) {
             return Ok(Some("It runs now.".to_owned()));
         }
-        let found = image(&self.db, &good.image_repository, &good.digest).await.or_internal()?;
+        let found = image(&self.db, &good.image_repository, &good.digest)
+            .await
+            .or_internal()?;
         Ok(match found {
             None => Some("It is not in ECR, as far as was read.".to_owned()),
             Some(image) if image.gone_at.is_some() => Some("It is not in ECR any more.".to_owned()),
-            Some(image) if image.archived == 1 => Some("It is archived in ECR and cannot be pulled.".to_owned()),
+            Some(image) if image.archived == 1 => {
+                Some("It is archived in ECR and cannot be pulled.".to_owned())
+            }
             Some(_) => None,
         })
     }
@@ -115,7 +123,8 @@ impl DeploymentPort for Deployments {
             });
         let mut effects = vec![
             "ECS replaces the tasks one after the other; the image is the same bytes as then.".to_owned(),
-            "It needs no approval; windows and freezes do not hold it. Your reason goes into the audit.".to_owned(),
+            "It needs no approval; windows and freezes do not hold it. Your reason goes into the audit."
+                .to_owned(),
         ];
         if let Some(now) = &now_runs {
             effects.push(format!(
@@ -132,7 +141,9 @@ impl DeploymentPort for Deployments {
         .await
         .or_internal()?;
         for number in sealed {
-            effects.push(format!("{environment} #{number} is reopened and its approvals become void."));
+            effects.push(format!(
+                "{environment} #{number} is reopened and its approvals become void."
+            ));
         }
         Ok(RollbackPlan {
             service: slot.service,
@@ -184,12 +195,16 @@ impl DeploymentPort for Deployments {
                 ))
             })?;
         if let Some(why) = self.target_why_not(&slot, &good).await? {
-            return Err(ApiError::Conflict(format!("{service} cannot be rolled back to it: {why}")));
+            return Err(ApiError::Conflict(format!(
+                "{service} cannot be rolled back to it: {why}"
+            )));
         }
         let content = self
             .good_content(&slot.id, &good.digest, &good.content)
             .or_internal()?;
-        let target = image(&self.db, &good.image_repository, digest).await.or_internal()?;
+        let target = image(&self.db, &good.image_repository, digest)
+            .await
+            .or_internal()?;
         let mut tx = self.db.begin().await.or_internal()?;
         let asked = request(
             &mut tx,
@@ -244,11 +259,16 @@ impl DeploymentPort for Deployments {
                 .or_internal()?;
         }
         tx.audit(
-            Entry::new(actor, "deployment.roll-back", &id, format!("{service} in {environment}"))
-                .at(format!("/deployments/{id}"))
-                .with("reason", reason)
-                .with("from", slot.running_digest.as_deref().unwrap_or("unknown"))
-                .with("to", digest),
+            Entry::new(
+                actor,
+                "deployment.roll-back",
+                &id,
+                format!("{service} in {environment}"),
+            )
+            .at(format!("/deployments/{id}"))
+            .with("reason", reason)
+            .with("from", slot.running_digest.as_deref().unwrap_or("unknown"))
+            .with("to", digest),
         );
         self.commit(tx, id).await
     }
@@ -288,7 +308,9 @@ impl DeploymentPort for Deployments {
         .or_internal()?
         .rows_affected();
         if rows == 0 {
-            return Err(ApiError::Conflict("It went on meanwhile. Look at it again.".to_owned()));
+            return Err(ApiError::Conflict(
+                "It went on meanwhile. Look at it again.".to_owned(),
+            ));
         }
         tx.audit(entry(actor, "deployment.cancel", &deployment, &slot).with("reason", reason));
         tx.event("deployment", id);
@@ -343,7 +365,9 @@ impl DeploymentPort for Deployments {
         )?;
         let reason = given(reason)?;
         let Some(digest) = self.refused_by(id).await? else {
-            return Err(ApiError::Conflict("No image is kept off the slot by this deployment.".to_owned()));
+            return Err(ApiError::Conflict(
+                "No image is kept off the slot by this deployment.".to_owned(),
+            ));
         };
         let mut tx = self.db.begin().await.or_internal()?;
         let now = tx.now();

@@ -1,8 +1,9 @@
 //! The tick: takes the lease of each deployment that is due and goes on with it, step by step, until it has to wait.
 //! Each step: read what is true, plan, write the intent by entering a state, call at most once, write the result.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -41,6 +42,20 @@ pub struct Deployments {
     pub(super) check: Arc<dyn DepartureCheck>,
     pub(super) reopen: Option<Arc<dyn ReopenTrains>>,
     pub(super) points: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    /// What this process works on now: the lease keeps others off, but not ourselves.
+    busy: Arc<Mutex<BTreeSet<String>>>,
+}
+
+/// Taken off the list of what is worked on, however the work ends.
+struct Busy<'a>(&'a Mutex<BTreeSet<String>>, &'a str);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(self.1);
+    }
 }
 
 /// What a tick did.
@@ -110,6 +125,7 @@ impl Deployments {
             speed: 1,
             reopen: None,
             points: None,
+            busy: Arc::default(),
         }
     }
 
@@ -185,6 +201,15 @@ impl Deployments {
     }
 
     async fn work(&self, id: &str, policy: Option<&Policy>) -> anyhow::Result<Worked> {
+        let ours = self
+            .busy
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id.to_owned());
+        if !ours {
+            return Ok(Worked::Elsewhere);
+        }
+        let _busy = Busy(&self.busy, id);
         let Some(lease) = Lease::take(&self.db, id, &self.replica).await? else {
             return Ok(Worked::Elsewhere);
         };

@@ -23,7 +23,10 @@ impl Deployments {
     /// A deployment and its slot; neither found nor visible is the same answer.
     pub(super) async fn found(&self, id: &str) -> Result<(Deployment, Slot, bool), ApiError> {
         let missing = || ApiError::NotFound(format!("Deployment {id}"));
-        let deployment = store::load(&self.db, id).await.or_internal()?.ok_or_else(missing)?;
+        let deployment = store::load(&self.db, id)
+            .await
+            .or_internal()?
+            .ok_or_else(missing)?;
         let slot = slot_by_id(&self.db, &deployment.row.slot_id)
             .await
             .or_internal()?
@@ -36,7 +39,12 @@ impl Deployments {
     pub(super) async fn protected(&self, environment: &str) -> Result<bool, ApiError> {
         let policy = policy::current(&self.db).await.or_internal()?;
         Ok(policy
-            .and_then(|revision| revision.policy.environment(environment).map(|found| found.protected))
+            .and_then(|revision| {
+                revision
+                    .policy
+                    .environment(environment)
+                    .map(|found| found.protected)
+            })
             .unwrap_or(true))
     }
 
@@ -124,9 +132,11 @@ impl Deployments {
                 label: format!("Let {} board {} again", short(&digest), slot.environment),
                 why_not: refusal(self.may_allow_again(actor, place)),
             }),
-            resolve: (state.word() == DeploymentState::NeedsHuman && row.resolved_at.is_none()).then(|| Choice {
-                label: format!("Looked into it: free {} in {}", slot.service, slot.environment),
-                why_not: refusal(require(actor, Permission::RollBack, place)),
+            resolve: (state.word() == DeploymentState::NeedsHuman && row.resolved_at.is_none()).then(|| {
+                Choice {
+                    label: format!("Looked into it: free {} in {}", slot.service, slot.environment),
+                    why_not: refusal(require(actor, Permission::RollBack, place)),
+                }
             }),
         })
     }
@@ -219,7 +229,10 @@ fn facts(deployment: &Deployment, slot: &Slot) -> Vec<(String, String)> {
     let state = &deployment.facts.state;
     let mut facts = vec![
         ("ECS service".to_owned(), slot.ecs_service_arn.clone()),
-        ("Image".to_owned(), format!("{}@{}", row.image_repository, row.digest)),
+        (
+            "Image".to_owned(),
+            format!("{}@{}", row.image_repository, row.digest),
+        ),
     ];
     let mut fact = |name: &str, value: &str| facts.push((name.to_owned(), value.to_owned()));
     if let Some(registered) = state.registered() {

@@ -81,6 +81,7 @@ pub fn somebody(name: &str, role: Role) -> Actor {
     Actor {
         id: format!("usr_{name}"),
         name: name.to_owned(),
+        session: None,
         grants: vec![Grant {
             role,
             environment: None,
