@@ -14,6 +14,10 @@ pub fn PageHead(
     #[prop(optional)]
     children: Option<Children>,
 ) -> impl IntoView {
+    // The server writes the head last, when the page's values may be gone: there the title is read now.
+    #[cfg(feature = "ssr")]
+    let window_title = format!("{} · Yardmaster", title.get_untracked());
+    #[cfg(not(feature = "ssr"))]
     let window_title = move || format!("{} · Yardmaster", title.get());
     let steps = crumbs
         .into_iter()

@@ -54,7 +54,7 @@ fn the_matrix_is_as_agreed() {
     insta::assert_snapshot!("permission-matrix", auth::matrix());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_table_lists_exactly_what_is_routed() {
     register_server_functions();
     let functions = server_fn::axum::server_fn_paths().map(|(path, _)| path.to_owned());
@@ -136,7 +136,7 @@ fn a_role_in_one_environment_opens_no_other() {
     assert!(auth::may(&lead, Permission::View, auth::Place::Anywhere));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nobody_gets_further_than_the_login_page() {
     let (house, _acme) = House::with_acme(Store::sqlite().await, HOME).await;
     for (path, access) in TABLE.iter().filter(|(_, access)| *access != Access::Public) {
@@ -155,7 +155,7 @@ async fn nobody_gets_further_than_the_login_page() {
     assert_eq!(house.nothing.done(), [""; 0]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_role_at_every_path() {
     let (house, _acme) = House::with_acme(Store::sqlite().await, HOME).await;
     let mut browser = house.logged_in("vera").await;
@@ -190,7 +190,7 @@ async fn every_role_at_every_path() {
 }
 
 /// Cookies are sent along from other sites too: a request that changes something must show that it is from our pages.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn other_sites_change_nothing() {
     let (house, _acme) = House::with_acme(Store::sqlite().await, HOME).await;
     let mut browser = house.logged_in("vera").await;

@@ -60,7 +60,7 @@ fn assert_safe(page: &Page, what: &str) {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn scripts_of_a_page_carry_its_own_nonce() {
     let (house, _acme) = House::with_acme(Store::sqlite().await, HOME).await;
     let mut vera = house.logged_in("vera").await;
@@ -97,7 +97,7 @@ async fn scripts_of_a_page_carry_its_own_nonce() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn refusals_and_faults_are_as_safe_as_pages() {
     let (house, _acme) = House::with_acme(Store::sqlite().await, HOME).await;
     let mut vera = house.logged_in("vera").await;
@@ -140,7 +140,7 @@ async fn refusals_and_faults_are_as_safe_as_pages() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn files_are_asked_again_and_lead_nowhere_else() {
     let (house, _acme) = House::with_acme(Store::sqlite().await, HOME).await;
     house.write("../outside-of-the-site.txt", "not for browsers");
@@ -190,7 +190,7 @@ async fn files_are_asked_again_and_lead_nowhere_else() {
     let _ = std::fs::remove_file(std::env::temp_dir().join("outside-of-the-site.txt"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn without_tls_no_browser_is_told_to_insist_on_it() {
     let (house, _acme) = House::with_acme(Store::sqlite().await, "http://127.0.0.1:3000").await;
     let page = house.browser().get("/login").await;
@@ -198,7 +198,7 @@ async fn without_tls_no_browser_is_told_to_insist_on_it() {
 }
 
 /// Also where the browser does not say beforehand how much it will send.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn long_requests_are_not_read_to_their_end() {
     let (house, _acme) = House::with_acme(Store::sqlite().await, HOME).await;
     let mut vera = house.logged_in("vera").await;
@@ -243,7 +243,7 @@ async fn long_requests_are_not_read_to_their_end() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_panic_is_answered_and_logged() {
     let (house, _acme) = House::with_acme(Store::sqlite().await, HOME).await;
     let mut vera = house.logged_in("vera").await;

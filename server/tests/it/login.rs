@@ -21,7 +21,7 @@ async fn store_of_today() -> Store {
     store
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn at_the_simulator() {
     let (house, _acme) = House::with_acme(Store::sqlite().await, HOME).await;
     let mut browser = house.browser();
@@ -47,7 +47,7 @@ async fn at_the_simulator() {
     assert_eq!(groups, "[\"yardmaster-seniors\",\"architect\"]");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn at_a_certified_provider() {
     let redirect = format!("{HOME}/auth/callback/certified");
     let node = Node::start(
@@ -215,7 +215,7 @@ async fn secrets(leave: &Url, callback: &Url, issuer: &str) -> Vec<String> {
     secrets
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn honest_answers_of_the_hostile_providers_are_taken() {
     let trap = Trap::set().await;
     for provider in ["promising", "silent"] {
@@ -231,7 +231,7 @@ async fn honest_answers_of_the_hostile_providers_are_taken() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn hostile_tokens_let_nobody_in() {
     let trap = Trap::set().await;
     for (wrong, reason) in [
@@ -290,7 +290,7 @@ fn with(address: &Url, name: &str, value: Option<&str>) -> Url {
     changed
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn hostile_callbacks_let_nobody_in() {
     let trap = Trap::set().await;
     let state_of_another = "AAAAAAAAAAAAAAAAAAAAAA";
@@ -361,7 +361,7 @@ async fn hostile_callbacks_let_nobody_in() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn answers_in_the_wrong_place_or_time_let_nobody_in() {
     let trap = Trap::set().await;
     let began_no = "began no log-in";
@@ -415,7 +415,7 @@ async fn answers_in_the_wrong_place_or_time_let_nobody_in() {
 }
 
 /// These need somebody who is logged in: what was used once is worth nothing afterwards.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_works_twice() {
     let trap = Trap::set().await;
     let mut browser = trap.house.browser();
@@ -474,7 +474,7 @@ async fn nothing_works_twice() {
 }
 
 /// What a provider or a link says stays one line of the log, however it is written.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nobody_writes_lines_into_the_log() {
     let trap = Trap::set().await;
     let mut browser = trap.house.browser();
@@ -501,7 +501,7 @@ async fn nobody_writes_lines_into_the_log() {
 }
 
 /// Cookies of log-in come along from other sites' links, so what a link can do must be harmless.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_provider_that_is_down_keeps_nobody_from_another() {
     let store = Store::sqlite().await;
     let identity = crate::support::house::acme(&store, HOME).await;
@@ -531,7 +531,11 @@ async fn a_provider_that_is_down_keeps_nobody_from_another() {
     );
     assert!(log.take().contains("does not answer"));
     let page = browser.get("/login?problem=unreachable").await;
-    assert!(page.body.contains("The identity provider does not answer."), "{}", page.body);
+    assert!(
+        page.body.contains("The identity provider does not answer."),
+        "{}",
+        page.body
+    );
     assert_eq!(
         house
             .log_in(&mut browser, "acme", "/", &[("persona", "vera")])
@@ -647,7 +651,7 @@ fn leads_to(location: &str) -> Option<String> {
     )
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_target_leads_away() {
     let targets = hostile_targets();
     assert!(targets.len() >= 1000, "{}", targets.len());

@@ -10,6 +10,7 @@ mod crash;
 mod db;
 mod deployment;
 mod git;
+mod hammer;
 mod headers;
 mod inbox;
 mod login;

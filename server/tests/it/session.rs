@@ -31,7 +31,7 @@ async fn rows(house: &House) -> i64 {
         .expect("counts")
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_cookie_stays_with_us() {
     let (house, _acme) = House::with_acme(Store::sqlite().await, HOME).await;
     let page = house.browser().get("/auth/login/acme").await;
@@ -58,7 +58,7 @@ async fn the_cookie_stays_with_us() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn looking_around_makes_no_session() {
     let (house, _acme) = House::with_acme(Store::sqlite().await, HOME).await;
     let mut browser = house.browser();
@@ -77,7 +77,7 @@ async fn looking_around_makes_no_session() {
 }
 
 /// Somebody who planted a session in the browser before must not share it afterwards.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn logging_in_changes_the_id_and_the_old_one_is_dead() {
     for (house, _acme) in houses().await {
         let mut browser = house.browser();
@@ -102,7 +102,7 @@ async fn logging_in_changes_the_id_and_the_old_one_is_dead() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_table_lets_nobody_in() {
     for (house, _acme) in houses().await {
         let browser = house.logged_in("vera").await;
@@ -122,7 +122,7 @@ async fn the_table_lets_nobody_in() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nonsense_in_the_cookie_is_nobody() {
     let (house, _acme) = House::with_acme(Store::sqlite().await, HOME).await;
     for nonsense in [
@@ -148,7 +148,7 @@ async fn nonsense_in_the_cookie_is_nobody() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_session_that_is_not_used_ends() {
     for (house, _acme) in houses().await {
         let mut browser = house.logged_in("vera").await;
@@ -161,7 +161,7 @@ async fn a_session_that_is_not_used_ends() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_session_that_is_used_ends_too() {
     for (house, _acme) in houses().await {
         let mut browser = house.logged_in("vera").await;
@@ -179,7 +179,7 @@ async fn a_session_that_is_used_ends_too() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn people_end_their_own_sessions_only() {
     for (house, _acme) in houses().await {
         let (mut here, mut there, mut ada) = (
@@ -215,7 +215,7 @@ async fn people_end_their_own_sessions_only() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn logging_out_ends_it() {
     for (house, _acme) in houses().await {
         let mut browser = house.logged_in("vera").await;
@@ -236,7 +236,7 @@ async fn logging_out_ends_it() {
 }
 
 /// A request that read the session before log-out and saves it afterwards does not bring it back.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_late_save_brings_nothing_back() {
     for store in Store::each().await {
         let identity = acme(&store, HOME).await;
@@ -300,7 +300,7 @@ async fn slow_provider(asked: Arc<Notify>, answer: Arc<Notify>) -> String {
     issuer
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_raised_epoch_ends_all_of_somebodys_sessions() {
     for (house, _acme) in houses().await {
         let (mut here, mut there, mut ada) = (

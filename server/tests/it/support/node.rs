@@ -41,6 +41,8 @@ impl Node {
                 panic!("end2end/identity/{script} ended before it was ready; its error is above")
             });
         let ready = serde_json::from_str(&line).expect("one line of JSON");
+        // What else it says is read too: a script that cannot write ends.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Self { ready, _child: child }
     }
 

@@ -85,6 +85,5 @@ pub fn somebody(name: &str, role: Role) -> Actor {
             role,
             environment: None,
         }],
-        session: None,
     }
 }
