@@ -227,7 +227,11 @@ impl Program {
             stopped.clone(),
             tick(move || {
                 let (db, heads) = (db.clone(), heads.clone());
-                async move { crate::audit::export_head(&db, &heads).await.map(|_| String::new()) }
+                async move {
+                    crate::audit::export_head(&db, &heads)
+                        .await
+                        .map(|_| String::new())
+                }
             }),
         ));
         loops

@@ -173,7 +173,11 @@ async fn keep(
             None => {
                 let told = facts.get(&image.digest).cloned().unwrap_or_default();
                 // A bare commit id says less than a tag that names the branch as well.
-                let hint = image.tags.iter().filter_map(|tag| read_tag(tag)).max_by_key(|hint| hint.branch.is_some());
+                let hint = image
+                    .tags
+                    .iter()
+                    .filter_map(|tag| read_tag(tag))
+                    .max_by_key(|hint| hint.branch.is_some());
                 let full = hint
                     .as_ref()
                     .map(|hint| &hint.commit)

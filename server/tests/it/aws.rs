@@ -21,12 +21,15 @@ async fn ecs_of_tomorrow(definition: Value) -> (String, Arc<Mutex<Vec<Value>>>) 
     let registered = Arc::new(Mutex::new(Vec::new()));
     let book = registered.clone();
     let answer = move |headers: HeaderMap, body: String| {
-        let target = headers.get("x-amz-target").map(|target| target.to_str().unwrap_or_default().to_owned());
+        let target = headers
+            .get("x-amz-target")
+            .map(|target| target.to_str().unwrap_or_default().to_owned());
         let body: Value = serde_json::from_str(&body).unwrap_or_default();
         let answer = match target.as_deref().and_then(|target| target.rsplit('.').next()) {
             Some("DescribeTaskDefinition") => {
                 let mut shown = definition.clone();
-                shown["taskDefinitionArn"] = json!("arn:aws:ecs:eu-central-1:111122223333:task-definition/checkout:1");
+                shown["taskDefinitionArn"] =
+                    json!("arn:aws:ecs:eu-central-1:111122223333:task-definition/checkout:1");
                 shown["revision"] = json!(1);
                 shown["status"] = json!("ACTIVE");
                 shown["registeredAt"] = json!(1_772_445_600.5);
@@ -39,9 +42,13 @@ async fn ecs_of_tomorrow(definition: Value) -> (String, Arc<Mutex<Vec<Value>>>) 
             }
             _ => return Err(StatusCode::NOT_FOUND),
         };
-        Ok(([("content-type", "application/x-amz-json-1.1")], answer.to_string()))
+        Ok((
+            [("content-type", "application/x-amz-json-1.1")],
+            answer.to_string(),
+        ))
     };
-    let router = axum::Router::new().fallback(move |headers: HeaderMap, body: String| std::future::ready(answer(headers, body)));
+    let router = axum::Router::new()
+        .fallback(move |headers: HeaderMap, body: String| std::future::ready(answer(headers, body)));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -66,18 +73,28 @@ async fn a_task_definition_survives_reading_and_registering_with_fields_nobody_h
     let (address, registered) = ecs_of_tomorrow(definition.clone()).await;
     let mut cloud = Cloud::start().await;
     cloud.config.aws.endpoint_url = Some(address.parse().unwrap());
-    let ecs = cloud.clients().ecs(&scope(ACCOUNT), Purpose::Deploy).await.unwrap();
+    let ecs = cloud
+        .clients()
+        .ecs(&scope(ACCOUNT), Purpose::Deploy)
+        .await
+        .unwrap();
     let read = ecs.task_definition("checkout:1").await.unwrap();
     assert_eq!(read.content.to_string(), definition.to_string());
     assert_eq!(read.tags["team"], "shop");
     assert_eq!(read.images(), [("web".to_owned(), "nginx:1".to_owned())]);
 
     let tags = [("yardmaster:deployment".to_owned(), "dep_1".to_owned())];
-    assert_eq!(ecs.register_task_definition(&read.content, &tags).await.unwrap(), "arn:new:2");
+    assert_eq!(
+        ecs.register_task_definition(&read.content, &tags).await.unwrap(),
+        "arn:new:2"
+    );
     let mut sent = registered.lock().unwrap().remove(0);
     let tags = sent.as_object_mut().unwrap().remove("tags").unwrap();
     assert_eq!(sent.to_string(), definition.to_string());
-    assert_eq!(tags, json!([{ "key": "yardmaster:deployment", "value": "dep_1" }]));
+    assert_eq!(
+        tags,
+        json!([{ "key": "yardmaster:deployment", "value": "dep_1" }])
+    );
     // What this endpoint does not offer is said to be so, and is no reason to give up.
     assert!(matches!(ecs.clusters().await, Err(AwsError::Unsupported(_))));
     assert_eq!(ecs.service_deployments("a", "b").await.unwrap(), []);

@@ -1,5 +1,3 @@
-
-
 pub mod backend;
 pub mod browser;
 pub mod cloud;
