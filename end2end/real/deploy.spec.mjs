@@ -3,6 +3,9 @@ import { expect, test } from "@playwright/test";
 
 const { SERVICE_ARN, RUNNING, WANTED, COMMIT } = process.env;
 
+// The text where it can be seen: what is folded away says it too.
+const shown = (page, text) => page.getByText(text).filter({ visible: true }).first();
+
 async function logIn(browser, login) {
   const context = await browser.newContext();
   const page = await context.newPage();
@@ -26,21 +29,30 @@ test("a build boards, is approved, departs and runs", async ({ browser }) => {
   await expect(ada.locator(`[title*="${RUNNING}"]`).first()).toBeVisible();
 
   await ada.goto("/builds");
-  await expect(ada.getByText(COMMIT.slice(0, 7)).first()).toBeVisible();
+  await expect(shown(ada, COMMIT.slice(0, 7))).toBeVisible();
 
   await ada.goto("/trains/production/1");
-  await expect(ada.getByText("storefront").first()).toBeVisible();
+  await expect(shown(ada, "storefront")).toBeVisible();
   await ada.getByRole("button", { name: /^Seal/ }).click();
-  await expect(ada.getByText("Sealed").first()).toBeVisible();
+  await expect(shown(ada, "Sealed")).toBeVisible();
+
+  // The commit's author is known by a verified address; who pushed it is known to the forge by another name.
+  await ada.goto("/people");
+  const row = ada.getByRole("row").filter({ hasText: "github:dana" });
+  await row.getByRole("combobox").selectOption({ label: "Dana" });
+  await row.getByRole("button", { name: "Save" }).click();
+  await expect(row).toHaveCount(0);
+  await ada.goto("/trains/production/1");
 
   const sena = await logIn(browser, "sena");
   await sena.goto("/trains/production/1");
-  await sena.getByRole("button", { name: /^Approve/ }).click();
-  await expect(sena.getByText(/1 of 1/).first()).toBeVisible();
+  await sena.locator("summary", { hasText: "Approve production #1" }).click();
+  await sena.getByRole("button", { name: "Approve production #1" }).click();
+  await expect(shown(sena, "1 of 1 approval")).toBeVisible();
 
   await ada.reload();
   await ada.getByRole("button", { name: /^Depart/ }).click();
-  await expect(ada.getByText("Arrived").first()).toBeVisible();
+  await expect(shown(ada, "Arrived")).toBeVisible();
 
   await ada.goto("/services/storefront?slot=production");
   await expect(ada.locator(`[title*="${WANTED}"]`).first()).toBeVisible();

@@ -131,6 +131,18 @@ impl Writer<'_> {
             .bind(since)
             .execute(self.tx.connection())
             .await?;
+            // The forge's logins are matched already, as they would be after months.
+            sqlx::query(
+                "INSERT INTO person_identity (identity, person_id, mapped_by, mapped_at)
+                 SELECT $1, id, 'system', $4 FROM person WHERE issuer = $2 AND subject = $3
+                 ON CONFLICT (identity) DO NOTHING",
+            )
+            .bind(format!("github:{}", persona.login))
+            .bind(issuer)
+            .bind(persona.subject)
+            .bind(since)
+            .execute(self.tx.connection())
+            .await?;
             self.people.insert(persona.login, (id, persona.name));
         }
         Ok(())

@@ -85,5 +85,6 @@ pub fn somebody(name: &str, role: Role) -> Actor {
             role,
             environment: None,
         }],
+        session: None,
     }
 }
