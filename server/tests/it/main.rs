@@ -1,5 +1,12 @@
 //! Everything that needs a database, a socket or another process, in one binary. Modules mirror the program's nouns.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says where by panicking"
+)]
+
 mod access;
 mod approval;
 mod audit;

@@ -1,3 +1,6 @@
+//! What tests share: databases of both kinds, a clock that is driven, people to act as, a simulated AWS, browsers,
+//! providers, repositories, webhooks.
+
 pub mod backend;
 pub mod browser;
 pub mod cloud;
