@@ -24,15 +24,17 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-ABREAST = 3
+# More than there are cores: a restarted program mostly waits out the lease of the one that died.
+ABREAST = 5
 # The longest that anything waited for may take; a healthy run needs a fraction of it.
-PATIENCE = 40
+PATIENCE = 90
 SPEED = 60
 SOURCES = Path(__file__).resolve().parents[2] / "server" / "src"
 BRANCH = "feature/crash"
+ALARM = "crash-5xx"
 
 PLACES = ("journal.before", "journal.after", "call.before", "call.after")
 # Steps that change nothing in AWS: their only places are around the journal.
@@ -51,7 +53,7 @@ class Scenario:
     effects: dict
     bake: int = 1
     deadline: int = 120
-    extra: dict = field(default_factory=dict)
+    alarm: bool = False
 
     def points(self):
         return [point for step in self.steps for point in points_of(step)]
@@ -66,7 +68,17 @@ FORWARD = ("request", "preflight", "register", "prepare", "update", "follow")
 ONCE = {"RegisterTaskDefinition": 1, "UpdateService": 1}
 SCENARIOS = (
     Scenario("succeeds", "web", "", (*FORWARD, "bake"), "succeeded", ONCE),
+    # ECS's circuit breaker rolls it back by itself.
     Scenario("breaker", "cart", "exits", FORWARD, "rolled-back", ONCE),
+    # It never becomes ready: at the deadline ECS is told to stop it.
+    Scenario(
+        "deadline", "search", "stuck", ("undo", "stop"), "rolled-back", ONCE | {"StopServiceDeployment": 1}, deadline=5
+    ),
+    # An alarm fires when ECS is done: the second UpdateService is the way back.
+    Scenario(
+        "alarm", "catalog", "", ("undo", "return", "return-follow"), "rolled-back", ONCE | {"UpdateService": 2},
+        bake=60, alarm=True,
+    ),
 )
 
 
@@ -152,6 +164,14 @@ def answers(url):
         return False
 
 
+def post(url, body):
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
+    try:
+        urllib.request.urlopen(request, timeout=PATIENCE).close()
+    except urllib.error.HTTPError as refusal:
+        raise AssertionError(f"{url} refused {body}: {refusal.read().decode()}") from refusal
+
+
 class Yard:
     """A simulator and one installation of the program beside it."""
 
@@ -177,6 +197,8 @@ class Yard:
         policy = folder / "policy.toml"
         policy.write_text(self.policy())
         self.command("policy", "apply", policy)
+        if scenario.alarm:
+            self.set_alarm("OK")
 
     def configuration(self, world):
         return f"""
@@ -218,6 +240,7 @@ external_id = "acme-yardmaster"
 
     def policy(self):
         service = self.scenario.service
+        alarms = json.dumps([ALARM] if self.scenario.alarm else [])
         return f"""
 [mapping]
 tag = "yardmaster:service"
@@ -231,6 +254,7 @@ sources = ["{BRANCH}"]
 automatic = true
 no_regress = false
 required_stages = ["unit tests"]
+alarms = {alarms}
 bake_seconds = {self.scenario.bake}
 deadline_seconds = {self.scenario.deadline}
 
@@ -264,15 +288,14 @@ container = "{service}"
     def push(self):
         message = "Change something" + (f"\n\nrelease: {self.scenario.release}" if self.scenario.release else "")
         wanted = {"service": self.scenario.service, "branch": BRANCH, "author": "dana", "message": message}
-        request = urllib.request.Request(
-            f"{self.at['forge']}/_forge/push",
-            json.dumps(wanted).encode(),
-            {"content-type": "application/json"},
-        )
-        try:
-            urllib.request.urlopen(request, timeout=PATIENCE).close()
-        except urllib.error.HTTPError as refusal:
-            raise AssertionError(f"the forge refused the push: {refusal.read().decode()}") from refusal
+        post(f"{self.at['forge']}/_forge/push", wanted)
+        if self.scenario.alarm:
+            wait_for("ECS to be done", lambda: self.on_step("bake"), self.program)
+            self.set_alarm("ALARM")
+
+    def set_alarm(self, state):
+        wanted = {"account": "111122223333", "region": "eu-west-1", "name": ALARM, "state": state}
+        post(f"{self.at['aws']}/_sim/alarm", wanted)
 
     def rows(self, query):
         """Reads the program's database beside it."""
@@ -287,8 +310,8 @@ container = "{service}"
         found = self.rows("SELECT state, ended_at FROM deployment")
         return [state for state, _ in found] if found and all(ended for _, ended in found) else None
 
-    def follows(self):
-        return self.rows("SELECT 1 FROM deployment_step WHERE step = 'follow' AND ended_at IS NULL")
+    def on_step(self, step):
+        return self.rows(f"SELECT 1 FROM deployment_step WHERE step = '{step}' AND ended_at IS NULL")
 
     def effects(self):
         """How often AWS was changed, and how, by the simulator's word."""
@@ -334,7 +357,7 @@ def at_random(yard, _):
     """Killed from outside while a rollout is followed."""
     yard.serve()
     yard.push()
-    wait_for("a rollout to be followed", yard.follows, yard.program)
+    wait_for("a rollout to be followed", lambda: yard.on_step("follow"), yard.program)
     # The moment is the one thing here that nothing tells: it is drawn.
     time.sleep(random.uniform(0, 0.5))
     code = end(yard.program, signal.SIGKILL)
@@ -371,7 +394,7 @@ def main(yardmaster, sim, wanted=""):
     if covered != known:
         raise SystemExit(f"not covered: {sorted(known - covered)}; gone: {sorted(covered - known)}")
     jobs = [(scenario, point, at_point) for scenario in SCENARIOS for point in scenario.points()]
-    jobs += [(scenario, "kill -9 from outside", at_random) for scenario in SCENARIOS]
+    jobs += [(scenario, "kill -9 from outside", at_random) for scenario in SCENARIOS if "follow" in scenario.steps]
     jobs = [job for job in jobs if wanted in f"{job[0].name} {job[1]}"]
     try:
         with ThreadPoolExecutor(ABREAST) as pool:
