@@ -1,5 +1,8 @@
 //! The lease on a deployment: one process at a time works on it. The row is the truth and the database's clock judges
 //! it. ECS knows no fence, so a holder calls it only while enough of the lease is left for the call to end in.
+//!
+//! A restarted process waits out the lease of the one that died, also on SQLite, where nobody else can hold it: a call
+//! of the dead process may still be on its way to ECS, and must show in what is read back before it is called again.
 
 use crate::db::{Db, Tx};
 
