@@ -9,7 +9,7 @@ test("Dana's commit boards, is approved by Sena, departs with Lee and is rolled 
   const lee = await logIn("Lee Lead");
   await lee.goto("/");
   const before = await cell(lee, SERVICE, "production").locator("a.runs").innerText();
-  const sha = await push(SERVICE, "main", "dana", "Keep the cart for a week");
+  const sha = await push(SERVICE, "main", "dana", `Keep the cart for a week\n\nCo-authored-by: Archie Architect <archie@acme.example>`);
   expect(before).not.toContain(sha);
 
   await test.step("it is built, boards staging and arrives there", async () => {
@@ -47,10 +47,21 @@ test("Dana's commit boards, is approved by Sena, departs with Lee and is rolled 
     await expect(lee.getByRole("button", { name: `Depart ${name}` })).toHaveAttribute("aria-disabled", "true");
   });
 
-  await test.step("neither its author nor who sealed it can approve it", async () => {
+  await test.step("it waits until its authors are known: they log in", async () => {
+    const gate = lee.locator("ul.gates > li.gate").filter({ hasText: "Nobody knows who" });
+    await expect(gate).toContainText("dana");
+    for (const author of ["Dana Developer", "Omar Developer", "Jun Junior"]) {
+      const page = await logIn(author);
+      await page.goto(path);
+      await expect(page.getByRole("button", { name: `Approve ${name}` })).toHaveAccessibleDescription(/You may not approve in production/);
+    }
+    await expect(gate).toHaveCount(0);
+  });
+
+  await test.step("neither an author nor who sealed it can approve it", async () => {
     for (const [page, why] of [
-      [await logIn("Dana Developer"), /author/i],
-      [lee, /sealed/i],
+      [await logIn("Archie Architect"), /^You wrote/],
+      [lee, /^You sealed/],
     ]) {
       await page.goto(path);
       const approve = page.getByRole("button", { name: `Approve ${name}` });
