@@ -1,4 +1,6 @@
 // What every story shares: a page whose every complaint fails the test, people who log in, and a forge to push to.
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
 import { expect, test as base } from "@playwright/test";
 
 export { expect };
@@ -39,6 +41,14 @@ export const test = base.extend({
     for (const context of contexts) await context.close();
   },
 
+  /** A line of its own to the program, which can be cut and mended. */
+  line: async ({}, use) => {
+    const line = new Line(new URL(YARDMASTER_URL));
+    await line.mend();
+    await use(line);
+    await line.cut();
+  },
+
   /** `logIn("Lee Lead")`: a page of a browser of their own, logged in. */
   logIn: async ({ someone }, use) => {
     await use(async (name, options = {}) => {
@@ -56,11 +66,6 @@ export async function pass(page, name) {
   await page.getByRole("button", { name }).click();
   await page.waitForURL((url) => url.origin === new URL(YARDMASTER_URL).origin && url.pathname !== "/login");
   await expect(page.locator("header.top details.me > summary")).toHaveText(name);
-}
-
-/** Waits until the page's scripts have taken over: the header then marks the page. */
-export async function alive(page) {
-  await page.waitForFunction(() => performance.getEntriesByType("resource").some((entry) => entry.name.endsWith("/events")));
 }
 
 /** Somebody pushes a commit; its short id. */
@@ -81,4 +86,45 @@ export function cell(page, service, environment) {
     .getByRole("row")
     .filter({ has: page.getByRole("rowheader").getByRole("link", { name: service, exact: true }) })
     .locator(`td[data-label="${environment}"]`);
+}
+
+/** Passes bytes on between a port of its own and the program. (Playwright's offline mode leaves an open stream open.) */
+class Line {
+  #sockets = new Set();
+  #server;
+  #target;
+  #port = 0;
+
+  constructor(target) {
+    this.#target = target;
+  }
+
+  get url() {
+    return `http://${this.#target.hostname}:${this.#port}`;
+  }
+
+  async mend() {
+    this.#server = createServer((near) => {
+      const far = connect(Number(this.#target.port), this.#target.hostname);
+      for (const [socket, other] of [[near, far], [far, near]]) {
+        this.#sockets.add(socket);
+        socket.on("error", () => other.destroy());
+        socket.on("close", () => {
+          this.#sockets.delete(socket);
+          other.destroy();
+        });
+        socket.pipe(other);
+      }
+    });
+    this.#server.listen(this.#port, this.#target.hostname);
+    await once(this.#server, "listening");
+    this.#port = this.#server.address().port;
+  }
+
+  async cut() {
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
 }
