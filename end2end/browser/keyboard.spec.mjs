@@ -136,6 +136,7 @@ test("what happened while the line was cut is there once it is back", async ({ l
   await expect(slot).toContainText(sha);
   expect(await archie.evaluate(() => window.neverReloaded)).toBe(true);
 
+  await archie.close();
   // The browser says of each try that it failed: that is what was provoked here, and nothing else.
   const others = complaints.filter((complaint) => !/^console: Failed to load resource: net::ERR_/.test(complaint));
   complaints.splice(0, complaints.length, ...others);

@@ -95,7 +95,7 @@ test("without scripts it reads and filters all the same", async ({ logIn }) => {
   await vera.getByRole("main").getByRole("link", { name: "Deployment" }).click();
   await expect(vera.getByRole("heading", { level: 1, name: "checkout → production" })).toBeVisible();
   await expect(vera.locator("section.diagnosis")).toContainText("exit code 1");
-  await expect(vera.locator("ol.steps > li").first()).toBeVisible();
+  await expect(vera.locator("section.diagnosis ol.runbook > li").first()).toBeVisible();
   await vera.goto("/services/checkout");
   await vera.getByRole("navigation", { name: "Environments" }).getByRole("link", { name: "staging" }).click();
   await expect(vera).toHaveURL(/slot=staging/);
