@@ -10,13 +10,11 @@ test("a release that exits is rolled back, explained, and kept away until Ada al
   const ada = await logIn("Ada Devops");
   await ada.goto("/");
   const slot = cell(ada, SERVICE, "staging");
-  const before = await slot.locator("a.runs").innerText();
   const sha = await push(SERVICE, "develop", "omar", "Send mails twice as fast\n\nrelease: exits");
 
   await test.step("it boards staging and fails; the board says so", async () => {
-    await expect(slot.locator(".flight")).toContainText(sha, long);
     await expect(slot).toContainText("Last deployment failed", long);
-    await expect(slot.locator("a.runs")).toHaveText(before);
+    await expect(slot.locator("a.runs")).not.toContainText(sha);
     const need = ada.getByRole("region", { name: "Needs you" }).getByRole("link", { name: `${SERVICE} failed in staging` });
     await expect(need).toContainText("exit code");
     await need.click();
