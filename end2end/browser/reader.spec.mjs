@@ -42,6 +42,9 @@ test("every page reads well, light and dark, wide and narrow", async ({ logIn })
   for (const path of await pages(vera)) {
     await vera.goto(path);
     await expect(vera.getByRole("heading", { level: 1 }), `${path} has one title`).toHaveCount(1);
+    for (const refused of await vera.getByRole("main").locator("[aria-disabled=true]").all()) {
+      await expect.soft(refused, `${path}: says why not`).toHaveAccessibleDescription(/\S+ \S+/);
+    }
     for (const [colorScheme, width, height] of LOOKS) {
       await vera.emulateMedia({ colorScheme });
       await vera.setViewportSize({ width, height });
@@ -57,13 +60,6 @@ test("every page reads well, light and dark, wide and narrow", async ({ logIn })
 
 test("what Vera may not do says why", async ({ logIn }) => {
   const vera = await logIn("Vera Viewer");
-  for (const path of await pages(vera)) {
-    await vera.goto(path);
-    await expect(vera.getByRole("heading", { level: 1 })).toHaveCount(1);
-    for (const refused of await vera.getByRole("main").locator("[aria-disabled=true]").all()) {
-      await expect.soft(refused, path).toHaveAccessibleDescription(/\S+ \S+/);
-    }
-  }
   await vera.goto("/services/checkout?slot=production");
   await expect(vera.getByRole("link", { name: "Roll back checkout in production" })).toHaveAttribute("aria-disabled", "true");
   await vera.goto("/rollback/checkout/production");
