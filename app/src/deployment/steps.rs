@@ -16,7 +16,7 @@ pub fn Steps(deployment: ReadSignal<DeploymentView>) -> impl IntoView {
         let none = steps.is_empty();
         view! {
             <Section title="Steps">
-                {none.then(|| view! { <EmptyState title="Nothing done yet"/> })}
+                {none.then(|| view! { <EmptyState title="No step is recorded"/> })}
                 <ol class="steps">{steps.into_iter().map(|step| step_view(step, now)).collect_view()}</ol>
             </Section>
         }

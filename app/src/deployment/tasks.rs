@@ -13,7 +13,7 @@ pub fn tasks_view(tasks: Vec<TaskView>) -> impl IntoView {
     view! {
         <Section title="Tasks">
             {if none {
-                view! { <p class="dim">"No task was seen yet."</p> }.into_any()
+                view! { <p class="dim">"No task was seen."</p> }.into_any()
             } else {
                 view! {
                     <DataTable caption="Tasks of this deployment">
@@ -67,7 +67,7 @@ pub fn events_view(events: Vec<EventView>) -> impl IntoView {
         .collect_view();
     view! {
         <Section title="Events of ECS">
-            {none.then(|| view! { <p class="dim">"ECS has written nothing yet."</p> })}
+            {none.then(|| view! { <p class="dim">"No event was read."</p> })}
             <ol class="log events">{lines}</ol>
         </Section>
     }
