@@ -9,16 +9,17 @@ use super::actions::{Actions, Acts};
 use super::diagnosis::DiagnosisBox;
 use super::steps::Steps;
 use super::tasks::{events_view, tasks_view};
-use super::{DeploymentView, load_deployment};
+use super::{DeploymentView, LoadDeployment};
 use crate::live::{follow, live};
 use crate::ui::{ImageName, PageHead, Progress, Section, Time, badge, encode, loaded_page};
+use crate::wire::{Question, ask};
 
 /// The page.
 #[component]
 pub fn DeploymentPage() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.read().get("id").unwrap_or_default());
-    let deployment = Resource::new(move || id.get(), load_deployment);
+    let deployment = ask(move || Question::new(LoadDeployment { id: id.get() }));
     loaded_page(deployment, |first| view! { <Deployment first/> })
 }
 
@@ -45,7 +46,7 @@ fn Deployment(first: DeploymentView) -> impl IntoView {
     let deployment = follow(
         first,
         move || changed.get() + acts.done(),
-        move || load_deployment(id.clone()),
+        Question::new(LoadDeployment { id }),
     );
 
     let state = Memo::new(move |_| deployment.with(|deployment| deployment.state));

@@ -10,10 +10,11 @@ use super::actions::{Actions, Acts};
 use super::approvals::Approvals;
 use super::cars::Cars;
 use super::gates::Gates;
-use super::{LogEntry, TrainView, load_train};
+use super::{LoadTrain, LogEntry, TrainView};
 use crate::live::{follow, live};
 use crate::text::{Millis, Tone};
 use crate::ui::{Badge, Digest, PageHead, Section, Time, badge, encode, loaded_page};
+use crate::wire::{Question, ask};
 
 /// The page.
 #[component]
@@ -27,10 +28,10 @@ pub fn TrainPage() -> impl IntoView {
             number.unwrap_or_default(),
         )
     });
-    let train = Resource::new(
-        move || address.get(),
-        |(environment, number)| load_train(environment, number),
-    );
+    let train = ask(move || {
+        let (environment, number) = address.get();
+        Question::new(LoadTrain { environment, number })
+    });
     loaded_page(train, |first| view! { <Train first/> })
 }
 
@@ -47,7 +48,7 @@ fn Train(first: TrainView) -> impl IntoView {
     let train = follow(
         first,
         move || changed.get() + acts.done(),
-        move || load_train(environment.clone(), number),
+        Question::new(LoadTrain { environment, number }),
     );
 
     let state = Memo::new(move |_| train.with(|train| (train.state, train.express, train.held.is_some())));

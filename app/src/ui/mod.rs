@@ -11,7 +11,7 @@ mod table;
 mod theme;
 mod time;
 
-pub use act::{ActionButton, ActionNote, Field, ReasonForm};
+pub use act::{Act, ActForm, ActionButton, ActionNote, Field, ReasonForm};
 pub use badge::{Badge, Progress, Worded, badge};
 pub use header::Header;
 pub use image::{Digest, ImageName, short_digest};
