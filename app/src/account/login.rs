@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use super::{LoadProviders, LoginProvider};
-use crate::ui::{EmptyState, encode, loaded, use_query};
+use crate::ui::{EmptyState, encode, loaded, part, use_query};
 use crate::wire::{Question, ask};
 
 /// The login page.
@@ -17,7 +17,7 @@ pub fn LoginPage() -> impl IntoView {
         <div class="login">
             <h1>"Log in to Yardmaster"</h1>
             <p class="dim">"What runs where, what goes next, and who must agree."</p>
-            {move || query.get().get("problem").map(|problem| view! { <p role="alert" class="outcome bad">{problem_words(&problem)}</p> })}
+            {part(move || query.get().get("problem").map(|problem| view! { <p role="alert" class="outcome bad">{problem_words(&problem)}</p> }))}
             {loaded(
                 providers,
                 move |providers: Vec<LoginProvider>| {

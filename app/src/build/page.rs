@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::row::row;
 use super::{BuildFilter, BuildPage, BuildStatus, LoadBuilds};
 use crate::live::{follow, live};
-use crate::ui::{DataTable, EmptyState, PageHead, Pagination, Query, loaded, use_query};
+use crate::ui::{DataTable, EmptyState, PageHead, Pagination, Query, loaded, part, use_query};
 use crate::wire::{Question, ask};
 
 impl BuildFilter {
@@ -55,12 +55,12 @@ fn Builds(first: BuildPage, query: Query) -> impl IntoView {
     let address = move |before: Option<&str>| format!("/builds{}", query.with("before", before));
     view! {
         <div class="bar"><FilterBar filter repositories is_filtered/></div>
-        {move || if none.get() { empty_view(is_filtered || later_page).into_any() } else { table_view(page).into_any() }}
-        {move || {
+        {part(move || if none.get() { empty_view(is_filtered || later_page).into_any() } else { table_view(page).into_any() })}
+        {part(move || {
             let next = next.get().map(|before| address(Some(&before)));
             let first = later_page.then(|| address(None));
             view! { <Pagination first next/> }
-        }}
+        })}
     }
 }
 

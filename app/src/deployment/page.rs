@@ -11,7 +11,7 @@ use super::steps::Steps;
 use super::tasks::{events_view, tasks_view};
 use super::{DeploymentView, LoadDeployment};
 use crate::live::{follow, live};
-use crate::ui::{ImageName, PageHead, Progress, Section, Time, badge, encode, loaded_page};
+use crate::ui::{ImageName, PageHead, Progress, Section, Time, badge, encode, loaded_page, part};
 use crate::wire::{Question, ask};
 
 /// The page.
@@ -58,27 +58,27 @@ fn Deployment(first: DeploymentView) -> impl IntoView {
     let events = Memo::new(move |_| deployment.with(|deployment| deployment.events.clone()));
     let facts = Memo::new(move |_| deployment.with(|deployment| deployment.facts.clone()));
     view! {
-        <PageHead title crumbs>{move || badge(state.get())} {origin}</PageHead>
+        <PageHead title crumbs>{part(move || badge(state.get()))} {origin}</PageHead>
         <div aria-live="polite">
             <p class="sentence">{move || verdict.get()}</p>
         </div>
-        {move || {
+        {part(move || {
             let label = format!("Tasks of {service} that run the new image");
             percent.get().map(|percent| view! { <p class="rollout"><Progress percent label/></p> })
-        }}
+        })}
         {change}
         {reason.map(|reason| view! { <blockquote>{reason}</blockquote> })}
-        {move || instants_view(instants.get(), state.get().at_rest())}
-        {move || diagnosis.get().map(|diagnosis| view! { <DiagnosisBox diagnosis/> })}
+        {part(move || instants_view(instants.get(), state.get().at_rest()))}
+        {part(move || diagnosis.get().map(|diagnosis| view! { <DiagnosisBox diagnosis/> }))}
         <div class="deployment-parts">
             <div>
                 <Steps deployment/>
-                {move || tasks_view(tasks.get())}
-                {move || events_view(events.get())}
+                {part(move || tasks_view(tasks.get()))}
+                {part(move || events_view(events.get()))}
             </div>
             <div>
                 <Actions deployment acts/>
-                {move || facts_view(facts.get())}
+                {part(move || facts_view(facts.get()))}
             </div>
         </div>
     }
