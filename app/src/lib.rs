@@ -23,6 +23,7 @@ pub mod train;
 pub mod live;
 mod routes;
 pub mod ui;
+pub mod wire;
 
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, provide_meta_context};

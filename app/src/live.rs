@@ -1,13 +1,16 @@
 //! Live data: the server's event stream says *what kind of thing* changed; pages refetch what they show of it.
 //! One stream per browser page, shared by everything on it. Nothing here runs on the server.
 
+use std::rc::Rc;
+
 use leptos::prelude::*;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use web_sys::{EventSource, MessageEvent};
 
-use crate::error::ApiError;
+use crate::wire::{Question, read, read_outcome};
 
 /// What may be told of. The server names one in every message.
 const TOPICS: [&str; 6] = ["train", "deployment", "slot", "build", "sync", "audit"];
@@ -57,16 +60,22 @@ pub fn live(topics: &'static [&'static str]) -> Memo<u64> {
 /// What a page shows, fetched anew whenever `changed` grows. For pages with forms: parts that did not change are not
 /// drawn again, so that what somebody is typing stays. A late answer never replaces a newer one, and a failed one
 /// leaves what is shown.
-pub fn follow<T, F>(
-    first: T,
-    changed: impl Fn() -> u64 + 'static,
-    fetch: impl Fn() -> F + 'static,
-) -> ReadSignal<T>
+pub fn follow<T>(first: T, changed: impl Fn() -> u64 + 'static, question: Question) -> ReadSignal<T>
 where
-    T: Send + Sync + 'static,
-    F: Future<Output = Result<T, ApiError>> + 'static,
+    T: DeserializeOwned + Send + Sync + 'static,
 {
     let (shown, set_shown) = signal(first);
+    let show = move |answer: &str| {
+        if let Ok(value) = read(answer) {
+            set_shown.set(value);
+        }
+    };
+    ask_again(Box::new(changed), question, Rc::new(show));
+    shown
+}
+
+/// The part of [`follow`] that knows no type, so that the bundle has it once.
+fn ask_again(changed: Box<dyn Fn() -> u64>, question: Question, show: Rc<dyn Fn(&str)>) {
     let newest = StoredValue::new(0_u64);
     Effect::new(move |before: Option<(u64, u64)>| {
         let count = changed();
@@ -76,18 +85,17 @@ where
         if last == count {
             return (count, turn);
         }
-        let answer = fetch();
+        let (question, show) = (question.clone(), show.clone());
         leptos::task::spawn_local(async move {
-            if let Ok(value) = answer.await
-                && newest.try_get_value().is_some_and(|newest| newest < turn + 1)
+            let answer = question.answer().await;
+            if newest.try_get_value().is_some_and(|newest| newest < turn + 1) && read_outcome(&answer).is_ok()
             {
                 newest.set_value(turn + 1);
-                set_shown.set(value);
+                show(&answer);
             }
         });
         (count, turn + 1)
     });
-    shown
 }
 
 /// Whether the stream was open and is now cut.

@@ -16,26 +16,36 @@ use crate::metric::MetricsPage;
 use crate::service::{ServicePage, UnmappedPage};
 use crate::train::{ApprovalsPage, TrainPage};
 
+/// Every page is one function type to the router, which would else be instantiated once per page.
+type Page = fn() -> AnyView;
+
+macro_rules! page {
+    ($page:ident) => {{
+        let page: Page = || $page().into_any();
+        page
+    }};
+}
+
 /// The page that the address asks for.
 #[component]
 pub fn Pages() -> impl IntoView {
     view! {
         <Routes fallback=NotFoundPage>
-            <Route path=path!("/") view=BoardPage ssr=Async />
-            <Route path=path!("/services/:name") view=ServicePage ssr=Async />
-            <Route path=path!("/unmapped") view=UnmappedPage ssr=Async />
-            <Route path=path!("/login") view=LoginPage ssr=Async />
-            <Route path=path!("/sessions") view=SessionsPage ssr=Async />
-            <Route path=path!("/people") view=PeoplePage ssr=Async />
-            <Route path=path!("/environments/:name") view=EnvironmentPage ssr=Async />
-            <Route path=path!("/trains/:environment/:number") view=TrainPage ssr=Async />
-            <Route path=path!("/approvals") view=ApprovalsPage ssr=Async />
-            <Route path=path!("/deployments/:id") view=DeploymentPage ssr=Async />
-            <Route path=path!("/rollback/:service/:environment") view=RollbackPage ssr=Async />
-            <Route path=path!("/builds") view=BuildsPage ssr=Async />
-            <Route path=path!("/deliveries") view=DeliveriesPage ssr=Async />
-            <Route path=path!("/metrics") view=MetricsPage ssr=Async />
-            <Route path=path!("/audit") view=AuditPage ssr=Async />
+            <Route path=path!("/") view=page!(BoardPage) ssr=Async />
+            <Route path=path!("/services/:name") view=page!(ServicePage) ssr=Async />
+            <Route path=path!("/unmapped") view=page!(UnmappedPage) ssr=Async />
+            <Route path=path!("/login") view=page!(LoginPage) ssr=Async />
+            <Route path=path!("/sessions") view=page!(SessionsPage) ssr=Async />
+            <Route path=path!("/people") view=page!(PeoplePage) ssr=Async />
+            <Route path=path!("/environments/:name") view=page!(EnvironmentPage) ssr=Async />
+            <Route path=path!("/trains/:environment/:number") view=page!(TrainPage) ssr=Async />
+            <Route path=path!("/approvals") view=page!(ApprovalsPage) ssr=Async />
+            <Route path=path!("/deployments/:id") view=page!(DeploymentPage) ssr=Async />
+            <Route path=path!("/rollback/:service/:environment") view=page!(RollbackPage) ssr=Async />
+            <Route path=path!("/builds") view=page!(BuildsPage) ssr=Async />
+            <Route path=path!("/deliveries") view=page!(DeliveriesPage) ssr=Async />
+            <Route path=path!("/metrics") view=page!(MetricsPage) ssr=Async />
+            <Route path=path!("/audit") view=page!(AuditPage) ssr=Async />
         </Routes>
     }
 }

@@ -36,7 +36,7 @@ pub struct Freshness {
 macro_rules! worded {
     ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $key:literal, $word:literal, $tone:ident;)+ }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
         pub enum $name { $($(#[$vmeta])* #[serde(rename = $key)] $variant,)+ }
 
         impl $name {
@@ -51,6 +51,14 @@ macro_rules! worded {
 
             /// The colour family it is shown in.
             pub const fn tone(self) -> $crate::text::Tone { match self { $(Self::$variant => $crate::text::Tone::$tone,)+ } }
+        }
+
+        // Read as any text is: what serde derives for an enum is several times as long, in every bundle.
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
         }
 
         impl std::str::FromStr for $name {

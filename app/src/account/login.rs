@@ -3,23 +3,24 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::{LoginProvider, load_providers};
-use crate::ui::{EmptyState, encode, loaded, use_query};
+use super::{LoadProviders, LoginProvider};
+use crate::ui::{EmptyState, encode, loaded, part, use_query};
+use crate::wire::{Question, ask};
 
 /// The login page.
 #[component]
 pub fn LoginPage() -> impl IntoView {
     let query = use_query();
-    let providers = Resource::new(|| (), |()| load_providers());
+    let providers = ask(|| Question::new(LoadProviders {}));
     view! {
         <Title text="Log in · Yardmaster" />
         <div class="login">
             <h1>"Log in to Yardmaster"</h1>
             <p class="dim">"What runs where, what goes next, and who must agree."</p>
-            {move || query.get().get("problem").map(|problem| view! { <p role="alert" class="outcome bad">{problem_words(&problem)}</p> })}
+            {part(move || query.get().get("problem").map(|problem| view! { <p role="alert" class="outcome bad">{problem_words(&problem)}</p> }))}
             {loaded(
                 providers,
-                move |providers| {
+                move |providers: Vec<LoginProvider>| {
                     let return_to = safe_path(query.get_untracked().get("return_to"));
                     if providers.is_empty() {
                         return view! {

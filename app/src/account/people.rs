@@ -2,33 +2,33 @@
 //! A train that carries work of an unmatched author waits until somebody says.
 
 use leptos::either::Either;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 
-use super::{MapAuthor, People, UnmatchedAuthor, load_people};
+use super::{LoadPeople, MapAuthor, People, UnmatchedAuthor};
 use crate::live::live;
-use crate::ui::{ActionNote, DataTable, EmptyState, PageHead, loaded};
+use crate::ui::{Act, ActForm, ActionNote, DataTable, EmptyState, PageHead, loaded};
+use crate::wire::{Question, ask};
 
 /// The people page.
 #[component]
 pub fn PeoplePage() -> impl IntoView {
     let tick = live(&["train", "sync"]);
-    let map = ServerAction::<MapAuthor>::new();
-    let people = Resource::new(move || (tick.get(), map.version().get()), |_| load_people());
+    let map = Act::new::<MapAuthor>();
+    let people = ask(move || Question::new(LoadPeople {}).at(tick.get() + map.answered()));
     view! {
         <PageHead title="People" />
         <p class="dim">
             "Nobody may approve their own work. For that, every author of a commit has to be matched to somebody who can log in."
         </p>
         <p>
-            <ActionNote action=map />
+            <ActionNote act=map />
         </p>
         {loaded(people, move |people| view! { <Unmatched people map /> })}
     }
 }
 
 #[component]
-fn Unmatched(people: People, map: ServerAction<MapAuthor>) -> impl IntoView {
+fn Unmatched(people: People, map: Act) -> impl IntoView {
     let People {
         unmatched,
         known,
@@ -63,7 +63,7 @@ fn AuthorRow(
     author: UnmatchedAuthor,
     known: Vec<(String, String)>,
     may_map: bool,
-    map: ServerAction<MapAuthor>,
+    map: Act,
 ) -> impl IntoView {
     let UnmatchedAuthor {
         identity,
@@ -78,16 +78,16 @@ fn AuthorRow(
             .map(|(id, name)| view! { <option value=id>{name}</option> })
             .collect_view();
         Either::Left(view! {
-            <ActionForm action=map attr:class="act">
+            <ActForm act=map class="act">
                 <input type="hidden" name="identity" value=identity />
                 <select name="user" required aria-label=label>
                     <option value="">"Choose…"</option>
                     {options}
                 </select>
-                <button type="submit" class="button" disabled=map.pending()>
+                <button type="submit" class="button" disabled=move || map.pending()>
                     "Save"
                 </button>
-            </ActionForm>
+            </ActForm>
         })
     } else {
         Either::Right(view! { <span class="why">"Needs somebody with the right to configure."</span> })

@@ -2,25 +2,26 @@
 
 use leptos::prelude::*;
 
-use super::{RevokeSession, SessionView, load_sessions};
+use super::{LoadSessions, RevokeSession, SessionView};
 use crate::deployment::Choice;
 use crate::text::Tone;
-use crate::ui::{ActionButton, ActionNote, Badge, DataTable, PageHead, Time, loaded};
+use crate::ui::{Act, ActionButton, ActionNote, Badge, DataTable, PageHead, Time, loaded};
+use crate::wire::{Question, ask};
 
 /// The sessions page.
 #[component]
 pub fn SessionsPage() -> impl IntoView {
-    let revoke = ServerAction::<RevokeSession>::new();
-    let sessions = Resource::new(move || revoke.version().get(), |_| load_sessions());
+    let revoke = Act::new::<RevokeSession>();
+    let sessions = ask(move || Question::new(LoadSessions {}).at(revoke.answered()));
     view! {
         <PageHead title="Your sessions" />
         <p class="dim">
             "Every browser you are logged in with. End one that you do not know, and log in anew if it was this one."
         </p>
-        <p><ActionNote action=revoke /></p>
+        <p><ActionNote act=revoke /></p>
         {loaded(
             sessions,
-            move |sessions| {
+            move |sessions: Vec<SessionView>| {
                 let rows = sessions
                     .into_iter()
                     .map(|session| view! { <SessionRow session revoke /> })
@@ -45,7 +46,7 @@ pub fn SessionsPage() -> impl IntoView {
 }
 
 #[component]
-fn SessionRow(session: SessionView, revoke: ServerAction<RevokeSession>) -> impl IntoView {
+fn SessionRow(session: SessionView, revoke: Act) -> impl IntoView {
     let SessionView {
         id,
         browser,
@@ -66,7 +67,7 @@ fn SessionRow(session: SessionView, revoke: ServerAction<RevokeSession>) -> impl
             <td><Time at=created_at /></td>
             <td><Time at=seen_at /></td>
             <td><Time at=expires_at /></td>
-            <td><ActionButton action=revoke choice hidden=vec![("session", id)] shared=true /></td>
+            <td><ActionButton act=revoke choice hidden=vec![("session", id)] shared=true /></td>
         </tr>
     }
 }

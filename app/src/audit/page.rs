@@ -2,8 +2,9 @@
 
 use leptos::prelude::*;
 
-use super::{AuditEntry, AuditFilter, AuditPage as Entries, load_audit};
+use super::{AuditEntry, AuditFilter, AuditPage as Entries, LoadAudit};
 use crate::ui::{DataTable, EmptyState, PageHead, Pagination, Query, Time, loaded, use_query};
+use crate::wire::{Question, ask};
 
 impl AuditFilter {
     /// Reads the address.
@@ -22,7 +23,7 @@ impl AuditFilter {
 pub fn AuditPage() -> impl IntoView {
     let query = use_query();
     let filter = Memo::new(move |_| AuditFilter::from_query(&query.get()));
-    let entries = Resource::new(move || filter.get(), load_audit);
+    let entries = ask(move || Question::new(LoadAudit { filter: filter.get() }));
     view! {
         <PageHead title="Audit"/>
         {loaded(entries, move |page| view! { <Page page query=query.get_untracked()/> })}

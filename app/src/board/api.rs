@@ -5,7 +5,6 @@
 )]
 
 use leptos::prelude::*;
-use server_fn::codec::Json;
 
 #[cfg(feature = "ssr")]
 use super::ImageLabel;
@@ -15,8 +14,8 @@ use crate::backend::{actor, answer, backend};
 use crate::error::ApiError;
 
 /// The board for this reader.
-#[server(name = LoadBoard, prefix = "/ui", endpoint = "board/board", input = Json)]
-pub async fn load_board(filter: BoardFilter) -> Result<Board, ApiError> {
+#[server(name = LoadBoard, prefix = "/ui", endpoint = "board/board")]
+pub async fn load_board(#[server(default)] filter: BoardFilter) -> Result<Board, ApiError> {
     answer(
         backend()?
             .board

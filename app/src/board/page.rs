@@ -5,10 +5,11 @@ use leptos_meta::Title;
 
 use super::filter::FilterBar;
 use super::needs::Needs;
-use super::{Board, BoardEnvironment, BoardFilter, BoardRow, Cell, ScopeFreshness, load_board};
+use super::{Board, BoardEnvironment, BoardFilter, BoardRow, Cell, LoadBoard, ScopeFreshness};
 use crate::live::live;
 use crate::text::Millis;
 use crate::ui::{EmptyState, FreshnessNote, encode, line_class, loaded, use_query};
+use crate::wire::{Question, ask};
 
 /// The board page.
 #[component]
@@ -16,10 +17,7 @@ pub fn BoardPage() -> impl IntoView {
     let query = use_query();
     let filter = Memo::new(move |_| BoardFilter::from_query(&query.get()));
     let tick = live(&["slot", "deployment", "train", "sync"]);
-    let board = Resource::new(
-        move || (filter.get(), tick.get()),
-        |(filter, _)| load_board(filter),
-    );
+    let board = ask(move || Question::new(LoadBoard { filter: filter.get() }).at(tick.get()));
     view! {
         <Title text="Board · Yardmaster" />
         <h1 class="unseen">"Board"</h1>

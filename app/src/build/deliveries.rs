@@ -2,9 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::{DeliveryPage, DeliveryView, load_deliveries};
+use super::{DeliveryPage, DeliveryView, LoadDeliveries};
 use crate::live::live;
 use crate::ui::{DataTable, EmptyState, PageHead, Pagination, Time, badge, encode, loaded, use_query};
+use crate::wire::{Question, ask};
 
 /// The page.
 #[component]
@@ -12,10 +13,10 @@ pub fn DeliveriesPage() -> impl IntoView {
     let query = use_query();
     let changed = live(&["build"]);
     let before = Memo::new(move |_| query.get().get("before"));
-    let page = Resource::new(
-        move || (before.get(), changed.get()),
-        |(before, _)| load_deliveries(before),
-    );
+    let page = ask(move || {
+        let before = before.get();
+        Question::new(LoadDeliveries { before }).at(changed.get())
+    });
     view! {
         <PageHead title="Webhook deliveries" crumbs=vec![("/builds".to_owned(), "Builds".to_owned())]/>
         {loaded(page, move |page| view! { <Deliveries page first_page=before.get_untracked().is_none()/> })}

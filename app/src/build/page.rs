@@ -3,9 +3,10 @@
 use leptos::prelude::*;
 
 use super::row::row;
-use super::{BuildFilter, BuildPage, BuildStatus, load_builds};
+use super::{BuildFilter, BuildPage, BuildStatus, LoadBuilds};
 use crate::live::{follow, live};
-use crate::ui::{DataTable, EmptyState, PageHead, Pagination, Query, loaded, use_query};
+use crate::ui::{DataTable, EmptyState, PageHead, Pagination, Query, loaded, part, use_query};
+use crate::wire::{Question, ask};
 
 impl BuildFilter {
     /// Reads the address.
@@ -24,7 +25,7 @@ impl BuildFilter {
 pub fn BuildsPage() -> impl IntoView {
     let query = use_query();
     let filter = Memo::new(move |_| BuildFilter::from_query(&query.get()));
-    let builds = Resource::new(move || filter.get(), load_builds);
+    let builds = ask(move || Question::new(LoadBuilds { filter: filter.get() }));
     view! {
         <PageHead title="Builds">
             <a href="/deliveries">"Webhook deliveries"</a>
@@ -45,19 +46,21 @@ fn Builds(first: BuildPage, query: Query) -> impl IntoView {
     } != BuildFilter::default();
     let repositories = first.repositories.clone();
     let changed = live(&["build"]);
-    let asked = filter.clone();
-    let page = follow(first, move || changed.get(), move || load_builds(asked.clone()));
+    let asked = LoadBuilds {
+        filter: filter.clone(),
+    };
+    let page = follow(first, move || changed.get(), Question::new(asked));
     let none = Memo::new(move |_| page.with(|page| page.builds.is_empty()));
     let next = Memo::new(move |_| page.with(|page| page.next.clone()));
     let address = move |before: Option<&str>| format!("/builds{}", query.with("before", before));
     view! {
         <div class="bar"><FilterBar filter repositories is_filtered/></div>
-        {move || if none.get() { empty_view(is_filtered || later_page).into_any() } else { table_view(page).into_any() }}
-        {move || {
+        {part(move || if none.get() { empty_view(is_filtered || later_page).into_any() } else { table_view(page).into_any() })}
+        {part(move || {
             let next = next.get().map(|before| address(Some(&before)));
             let first = later_page.then(|| address(None));
             view! { <Pagination first next/> }
-        }}
+        })}
     }
 }
 

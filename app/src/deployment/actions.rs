@@ -3,34 +3,30 @@
 use leptos::prelude::*;
 
 use super::{AllowAgain, CancelDeployment, DeploymentView, ResolveDeployment};
-use crate::ui::{ReasonForm, Section, encode};
+use crate::ui::{Act, ReasonForm, Section, encode};
 
-/// One action per act; kept by the page, so that their outcome outlives a redraw.
+/// Every act; kept by the page, so that their outcome outlives a redraw.
 #[derive(Clone, Copy)]
 pub struct Acts {
-    cancel: ServerAction<CancelDeployment>,
-    resolve: ServerAction<ResolveDeployment>,
-    allow_again: ServerAction<AllowAgain>,
+    cancel: Act,
+    resolve: Act,
+    allow_again: Act,
 }
 
 impl Acts {
     /// Nothing done yet.
     pub fn new() -> Self {
         Self {
-            cancel: ServerAction::new(),
-            resolve: ServerAction::new(),
-            allow_again: ServerAction::new(),
+            cancel: Act::new::<CancelDeployment>(),
+            resolve: Act::new::<ResolveDeployment>(),
+            allow_again: Act::new::<AllowAgain>(),
         }
     }
 
     /// How many acts were answered; grows with each.
     pub fn done(self) -> u64 {
-        let versions = [
-            self.cancel.version(),
-            self.resolve.version(),
-            self.allow_again.version(),
-        ];
-        versions.into_iter().map(|version| version.get() as u64).sum()
+        let acts = [self.cancel, self.resolve, self.allow_again];
+        acts.into_iter().map(Act::answered).sum()
     }
 }
 
@@ -60,13 +56,13 @@ pub fn Actions(deployment: ReadSignal<DeploymentView>, acts: Acts) -> impl IntoV
             <Section title="What you can do">
                 <div class="acts">
                     {resolve.map(|choice| view! {
-                        <ReasonForm action=acts.resolve choice hidden=hidden.clone() asks="What you found" primary=true/>
+                        <ReasonForm act=acts.resolve choice hidden=hidden.clone() asks="What you found" primary=true/>
                     })}
                     {cancel.map(|choice| view! {
-                        <ReasonForm action=acts.cancel choice hidden=hidden.clone() asks="Why it is cancelled"/>
+                        <ReasonForm act=acts.cancel choice hidden=hidden.clone() asks="Why it is cancelled"/>
                     })}
                     {allow_again.map(|choice| view! {
-                        <ReasonForm action=acts.allow_again choice hidden=hidden.clone() asks="Why it may be tried again"/>
+                        <ReasonForm act=acts.allow_again choice hidden=hidden.clone() asks="Why it may be tried again"/>
                     })}
                     <p><a href=rollback>{format!("Roll back {service} in {environment} …")}</a></p>
                 </div>

@@ -9,16 +9,17 @@ use super::actions::{Actions, Acts};
 use super::diagnosis::DiagnosisBox;
 use super::steps::Steps;
 use super::tasks::{events_view, tasks_view};
-use super::{DeploymentView, load_deployment};
+use super::{DeploymentView, LoadDeployment};
 use crate::live::{follow, live};
-use crate::ui::{ImageName, PageHead, Progress, Section, Time, badge, encode, loaded_page};
+use crate::ui::{ImageName, PageHead, Progress, Section, Time, badge, encode, loaded_page, part};
+use crate::wire::{Question, ask};
 
 /// The page.
 #[component]
 pub fn DeploymentPage() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.read().get("id").unwrap_or_default());
-    let deployment = Resource::new(move || id.get(), load_deployment);
+    let deployment = ask(move || Question::new(LoadDeployment { id: id.get() }));
     loaded_page(deployment, |first| view! { <Deployment first/> })
 }
 
@@ -45,7 +46,7 @@ fn Deployment(first: DeploymentView) -> impl IntoView {
     let deployment = follow(
         first,
         move || changed.get() + acts.done(),
-        move || load_deployment(id.clone()),
+        Question::new(LoadDeployment { id }),
     );
 
     let state = Memo::new(move |_| deployment.with(|deployment| deployment.state));
@@ -57,27 +58,27 @@ fn Deployment(first: DeploymentView) -> impl IntoView {
     let events = Memo::new(move |_| deployment.with(|deployment| deployment.events.clone()));
     let facts = Memo::new(move |_| deployment.with(|deployment| deployment.facts.clone()));
     view! {
-        <PageHead title crumbs>{move || badge(state.get())} {origin}</PageHead>
+        <PageHead title crumbs>{part(move || badge(state.get()))} {origin}</PageHead>
         <div aria-live="polite">
             <p class="sentence">{move || verdict.get()}</p>
         </div>
-        {move || {
+        {part(move || {
             let label = format!("Tasks of {service} that run the new image");
             percent.get().map(|percent| view! { <p class="rollout"><Progress percent label/></p> })
-        }}
+        })}
         {change}
         {reason.map(|reason| view! { <blockquote>{reason}</blockquote> })}
-        {move || instants_view(instants.get(), state.get().at_rest())}
-        {move || diagnosis.get().map(|diagnosis| view! { <DiagnosisBox diagnosis/> })}
+        {part(move || instants_view(instants.get(), state.get().at_rest()))}
+        {part(move || diagnosis.get().map(|diagnosis| view! { <DiagnosisBox diagnosis/> }))}
         <div class="deployment-parts">
             <div>
                 <Steps deployment/>
-                {move || tasks_view(tasks.get())}
-                {move || events_view(events.get())}
+                {part(move || tasks_view(tasks.get()))}
+                {part(move || events_view(events.get()))}
             </div>
             <div>
                 <Actions deployment acts/>
-                {move || facts_view(facts.get())}
+                {part(move || facts_view(facts.get()))}
             </div>
         </div>
     }

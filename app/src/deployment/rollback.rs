@@ -1,12 +1,12 @@
 //! `/rollback/:service/:environment`: a person's return to an earlier image, with its effects said beforehand.
 
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use wasm_bindgen::JsCast;
 
-use super::{RollBack, RollbackPlan, RollbackTarget, load_rollback_plan};
-use crate::ui::{EmptyState, ImageName, PageHead, Section, Time, encode, loaded_page};
+use super::{LoadRollbackPlan, RollBack, RollbackPlan, RollbackTarget};
+use crate::ui::{Act, ActForm, EmptyState, ImageName, PageHead, Section, Time, encode, loaded_page};
+use crate::wire::{Question, ask};
 
 /// The page.
 #[component]
@@ -19,10 +19,10 @@ pub fn RollbackPage() -> impl IntoView {
             params.get("environment").unwrap_or_default(),
         )
     });
-    let plan = Resource::new(
-        move || slot.get(),
-        |(service, environment)| load_rollback_plan(service, environment),
-    );
+    let plan = ask(move || {
+        let (service, environment) = slot.get();
+        Question::new(LoadRollbackPlan { service, environment })
+    });
     loaded_page(plan, |plan| view! { <Rollback plan/> })
 }
 
@@ -76,7 +76,7 @@ fn RollbackForm(
     targets: Vec<RollbackTarget>,
     why_not: Option<String>,
 ) -> impl IntoView {
-    let action = ServerAction::<RollBack>::new();
+    let act = Act::new::<RollBack>();
     let first = targets
         .iter()
         .find(|target| target.why_not.is_none())
@@ -108,16 +108,10 @@ fn RollbackForm(
         })
         .collect_view();
     let refused = refusal.is_some();
-    let problem = move || {
-        action
-            .value()
-            .get()
-            .and_then(Result::err)
-            .map(|error| error.to_string())
-    };
-    let disabled = move || action.pending().get();
+    let problem = move || act.problem().map(|error| error.to_string());
+    let disabled = move || act.pending();
     view! {
-        <ActionForm action attr:class="rollback">
+        <ActForm act class="rollback">
             <input type="hidden" name="service" value=service/>
             <input type="hidden" name="environment" value=environment/>
             <fieldset class="targets">
@@ -139,7 +133,7 @@ fn RollbackForm(
                 None => view! { <button type="submit" class="button primary" disabled=disabled>{label}</button> }.into_any(),
             }}
             <p class="outcome bad" role="alert" hidden=refused>{problem}</p>
-        </ActionForm>
+        </ActForm>
     }
 }
 

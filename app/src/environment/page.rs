@@ -3,13 +3,14 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
-use super::{EnvironmentView, TrainSummary, load_environment};
+use super::{EnvironmentView, LoadEnvironment, TrainSummary};
 use crate::live::live;
 use crate::text::Tone;
 use crate::ui::{
     Badge, DataTable, EmptyState, FreshnessNote, PageHead, Pagination, Section, Time, badge, encode,
     line_class, loaded_page, use_query,
 };
+use crate::wire::{Question, ask};
 
 /// The page. `?before=` turns the pages of past trains.
 #[component]
@@ -23,16 +24,11 @@ pub fn EnvironmentPage() -> impl IntoView {
             .get("before")
             .and_then(|before| before.parse::<i64>().ok())
     });
-    let environment = Resource::new(
-        move || {
-            (
-                params.read().get("name").unwrap_or_default(),
-                before.get(),
-                changed.get(),
-            )
-        },
-        |(name, before, _)| load_environment(name, before),
-    );
+    let environment = ask(move || {
+        let name = params.read().get("name").unwrap_or_default();
+        let before = before.get();
+        Question::new(LoadEnvironment { name, before }).at(changed.get())
+    });
     loaded_page(
         environment,
         move |environment| view! { <Line environment first_page=before.get_untracked().is_none()/> },

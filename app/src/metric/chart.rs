@@ -54,9 +54,7 @@ fn bars(weeks: &[Week]) -> Vec<Bar> {
 
 /// "16 Nov 2026": weeks begin on a Monday in UTC, wherever the reader is.
 fn date(at: Millis) -> String {
-    chrono::DateTime::from_timestamp_millis(at)
-        .map(|at| at.format("%-d %b %Y").to_string())
-        .unwrap_or_default()
+    crate::ui::date_text(at)
 }
 
 /// What one bar says.

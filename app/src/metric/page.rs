@@ -3,8 +3,9 @@
 use leptos::prelude::*;
 
 use super::chart::WeeklyBars;
-use super::{EnvironmentMetrics, Metrics, load_metrics};
+use super::{EnvironmentMetrics, LoadMetrics, Metrics};
 use crate::ui::{EmptyState, PageHead, Section, Time, duration_text, encode, line_class, loaded, use_query};
+use crate::wire::{Question, ask};
 
 const RANGES: [u32; 3] = [30, 90, 365];
 
@@ -16,7 +17,7 @@ pub fn MetricsPage() -> impl IntoView {
         let asked = query.get().get("days").and_then(|days| days.parse().ok());
         asked.filter(|days| (1..=366).contains(days)).unwrap_or(90_u32)
     });
-    let metrics = Resource::new(move || days.get(), load_metrics);
+    let metrics = ask(move || Question::new(LoadMetrics { days: days.get() }));
     view! {
         <PageHead title="Metrics">
             <Ranges days/>

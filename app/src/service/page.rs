@@ -4,9 +4,10 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use super::slot::Slot;
-use super::{ServiceView, load_service};
+use super::{LoadService, ServiceView};
 use crate::live::live;
 use crate::ui::{EmptyState, PageHead, Tabs, encode, loaded, use_query};
+use crate::wire::{Question, ask};
 
 /// The service page.
 #[component]
@@ -16,7 +17,7 @@ pub fn ServicePage() -> impl IntoView {
     let query = use_query();
     let slot = Memo::new(move |_| query.get().get("slot"));
     let tick = live(&["slot", "deployment", "train"]);
-    let service = Resource::new(move || (name.get(), tick.get()), |(name, _)| load_service(name));
+    let service = ask(move || Question::new(LoadService { name: name.get() }).at(tick.get()));
     view! {
         <PageHead title=name crumbs=vec![("/".to_owned(), "Board".to_owned())] />
         {loaded(service, move |service| view! { <Service service chosen=slot.get() /> })}

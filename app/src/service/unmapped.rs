@@ -2,33 +2,33 @@
 //! What is unmapped is shown and never deployed.
 
 use leptos::either::Either;
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 
-use super::{MapService, Unmapped, UnmappedService, load_unmapped};
+use super::{LoadUnmapped, MapService, Unmapped, UnmappedService};
 use crate::live::live;
-use crate::ui::{ActionNote, EmptyState, Field, FreshnessNote, PageHead, loaded};
+use crate::ui::{Act, ActForm, ActionNote, EmptyState, Field, FreshnessNote, PageHead, loaded};
+use crate::wire::{Question, ask};
 
 /// The unmapped page.
 #[component]
 pub fn UnmappedPage() -> impl IntoView {
     let tick = live(&["slot", "sync"]);
-    let map = ServerAction::<MapService>::new();
-    let unmapped = Resource::new(move || (tick.get(), map.version().get()), |_| load_unmapped());
+    let map = Act::new::<MapService>();
+    let unmapped = ask(move || Question::new(LoadUnmapped {}).at(tick.get() + map.answered()));
     view! {
         <PageHead title="Unmapped ECS services" crumbs=vec![("/".to_owned(), "Board".to_owned())] />
         <p class="dim">
             "These ECS services run in accounts that Yardmaster reads, but nothing says which service they are. They are never deployed to."
         </p>
         <p>
-            <ActionNote action=map />
+            <ActionNote act=map />
         </p>
         {loaded(unmapped, move |unmapped| view! { <List unmapped map /> })}
     }
 }
 
 #[component]
-fn List(unmapped: Unmapped, map: ServerAction<MapService>) -> impl IntoView {
+fn List(unmapped: Unmapped, map: Act) -> impl IntoView {
     let Unmapped {
         services,
         known,
@@ -62,7 +62,7 @@ fn List(unmapped: Unmapped, map: ServerAction<MapService>) -> impl IntoView {
 }
 
 #[component]
-fn Card(service: UnmappedService, why_not: Option<String>, map: ServerAction<MapService>) -> impl IntoView {
+fn Card(service: UnmappedService, why_not: Option<String>, map: Act) -> impl IntoView {
     let UnmappedService {
         arn,
         name,
@@ -86,7 +86,7 @@ fn Card(service: UnmappedService, why_not: Option<String>, map: ServerAction<Map
                 .map(|container| view! { <option value=container.clone()>{container.clone()}</option> })
                 .collect_view();
             Either::Right(view! {
-                <ActionForm action=map attr:class="act">
+                <ActForm act=map class="act">
                     <input type="hidden" name="arn" value=arn />
                     <Field label="Is the service">
                         <input name="service" required list="known-services" value=name autocomplete="off" />
@@ -94,10 +94,10 @@ fn Card(service: UnmappedService, why_not: Option<String>, map: ServerAction<Map
                     <Field label="Container">
                         <select name="container">{options}</select>
                     </Field>
-                    <button type="submit" class="button" disabled=map.pending()>
+                    <button type="submit" class="button" disabled=move || map.pending()>
                         "Map"
                     </button>
-                </ActionForm>
+                </ActForm>
             })
         }
     };

@@ -7,49 +7,49 @@ use super::{
     ApproveTrain, CancelTrain, DepartTrain, HoldTrain, RejectTrain, ReleaseTrain, ReopenTrain, SealTrain,
     TrainView,
 };
-use crate::ui::{ActionButton, ReasonForm, Section};
+use crate::ui::{Act, ActionButton, ReasonForm, Section};
 
-/// One action per act; kept by the page, so that their outcome outlives a redraw.
+/// Every act; kept by the page, so that their outcome outlives a redraw.
 #[derive(Clone, Copy)]
 pub struct Acts {
-    seal: ServerAction<SealTrain>,
-    reopen: ServerAction<ReopenTrain>,
-    approve: ServerAction<ApproveTrain>,
-    reject: ServerAction<RejectTrain>,
-    depart: ServerAction<DepartTrain>,
-    hold: ServerAction<HoldTrain>,
-    release: ServerAction<ReleaseTrain>,
-    cancel: ServerAction<CancelTrain>,
+    seal: Act,
+    reopen: Act,
+    approve: Act,
+    reject: Act,
+    depart: Act,
+    hold: Act,
+    release: Act,
+    cancel: Act,
 }
 
 impl Acts {
     /// Nothing done yet.
     pub fn new() -> Self {
         Self {
-            seal: ServerAction::new(),
-            reopen: ServerAction::new(),
-            approve: ServerAction::new(),
-            reject: ServerAction::new(),
-            depart: ServerAction::new(),
-            hold: ServerAction::new(),
-            release: ServerAction::new(),
-            cancel: ServerAction::new(),
+            seal: Act::new::<SealTrain>(),
+            reopen: Act::new::<ReopenTrain>(),
+            approve: Act::new::<ApproveTrain>(),
+            reject: Act::new::<RejectTrain>(),
+            depart: Act::new::<DepartTrain>(),
+            hold: Act::new::<HoldTrain>(),
+            release: Act::new::<ReleaseTrain>(),
+            cancel: Act::new::<CancelTrain>(),
         }
     }
 
     /// How many acts were answered; grows with each.
     pub fn done(self) -> u64 {
-        let versions = [
-            self.seal.version(),
-            self.reopen.version(),
-            self.approve.version(),
-            self.reject.version(),
-            self.depart.version(),
-            self.hold.version(),
-            self.release.version(),
-            self.cancel.version(),
+        let acts = [
+            self.seal,
+            self.reopen,
+            self.approve,
+            self.reject,
+            self.depart,
+            self.hold,
+            self.release,
+            self.cancel,
         ];
-        versions.into_iter().map(|version| version.get() as u64).sum()
+        acts.into_iter().map(Act::answered).sum()
     }
 }
 
@@ -98,30 +98,30 @@ pub fn Actions(train: ReadSignal<TrainView>, acts: Acts) -> impl IntoView {
                 <div class="acts">
                     {consent}
                     {choices.approve.map(|choice| view! {
-                        <ReasonForm action=acts.approve choice hidden=of_manifest.clone() name="comment"
+                        <ReasonForm act=acts.approve choice hidden=of_manifest.clone() name="comment"
                             asks="Comment (optional)" may_be_empty=true primary=true/>
                     })}
                     {choices.reject.map(|choice| view! {
-                        <ReasonForm action=acts.reject choice hidden=of_manifest.clone() asks="Why it must not leave"/>
+                        <ReasonForm act=acts.reject choice hidden=of_manifest.clone() asks="Why it must not leave"/>
                     })}
                     {choices.depart.map(|choice| view! {
-                        <ActionButton action=acts.depart choice hidden=of_manifest.clone() primary=!can_approve/>
+                        <ActionButton act=acts.depart choice hidden=of_manifest.clone() primary=!can_approve/>
                     })}
                     {choices.seal.map(|choice| view! {
-                        <ActionButton action=acts.seal choice hidden=of_revision.clone()/>
+                        <ActionButton act=acts.seal choice hidden=of_revision.clone()/>
                     })}
                     {choices.release.map(|choice| view! {
-                        <ActionButton action=acts.release choice hidden=train.clone()/>
+                        <ActionButton act=acts.release choice hidden=train.clone()/>
                     })}
                     {choices.hold.map(|choice| view! {
-                        <ReasonForm action=acts.hold choice hidden=train.clone() asks="Why it must wait"/>
+                        <ReasonForm act=acts.hold choice hidden=train.clone() asks="Why it must wait"/>
                     })}
                     {choices.reopen.map(|choice| view! {
-                        <ReasonForm action=acts.reopen choice hidden=of_revision.clone()
+                        <ReasonForm act=acts.reopen choice hidden=of_revision.clone()
                             asks="Why (its approvals become void)"/>
                     })}
                     {choices.cancel.map(|choice| view! {
-                        <ReasonForm action=acts.cancel choice hidden=of_revision.clone() asks="Why it is given up"/>
+                        <ReasonForm act=acts.cancel choice hidden=of_revision.clone() asks="Why it is given up"/>
                     })}
                 </div>
             </Section>

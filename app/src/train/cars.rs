@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use super::{CarState, CarView, CommitView, TrainView};
 use crate::text::Tone;
-use crate::ui::{EmptyState, ImageName, Progress, Section, Time, badge, encode};
+use crate::ui::{EmptyState, ImageName, Progress, Section, Time, badge, encode, part};
 
 /// The cars. Each follows its own data, so that an opened list of commits stays open while others move.
 #[component]
@@ -42,8 +42,8 @@ fn Car(car: Memo<Option<CarView>>) -> impl IntoView {
     let face = Memo::new(move |_| car.get().map(|car| CarView { commits: None, ..car }));
     view! {
         <li class="car">
-            {move || face.get().map(|car| face_view(car).into_any())}
-            {move || commits.get().map(commits_view)}
+            {part(move || face.get().map(|car| face_view(car).into_any()))}
+            {part(move || commits.get().map(commits_view))}
         </li>
     }
 }

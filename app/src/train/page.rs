@@ -10,10 +10,11 @@ use super::actions::{Actions, Acts};
 use super::approvals::Approvals;
 use super::cars::Cars;
 use super::gates::Gates;
-use super::{LogEntry, TrainView, load_train};
+use super::{LoadTrain, LogEntry, TrainView};
 use crate::live::{follow, live};
 use crate::text::{Millis, Tone};
-use crate::ui::{Badge, Digest, PageHead, Section, Time, badge, encode, loaded_page};
+use crate::ui::{Badge, Digest, PageHead, Section, Time, badge, encode, loaded_page, part};
+use crate::wire::{Question, ask};
 
 /// The page.
 #[component]
@@ -27,10 +28,10 @@ pub fn TrainPage() -> impl IntoView {
             number.unwrap_or_default(),
         )
     });
-    let train = Resource::new(
-        move || address.get(),
-        |(environment, number)| load_train(environment, number),
-    );
+    let train = ask(move || {
+        let (environment, number) = address.get();
+        Question::new(LoadTrain { environment, number })
+    });
     loaded_page(train, |first| view! { <Train first/> })
 }
 
@@ -47,7 +48,7 @@ fn Train(first: TrainView) -> impl IntoView {
     let train = follow(
         first,
         move || changed.get() + acts.done(),
-        move || load_train(environment.clone(), number),
+        Question::new(LoadTrain { environment, number }),
     );
 
     let state = Memo::new(move |_| train.with(|train| (train.state, train.express, train.held.is_some())));
@@ -58,25 +59,25 @@ fn Train(first: TrainView) -> impl IntoView {
     let log = Memo::new(move |_| train.with(|train| train.log.clone()));
     view! {
         <PageHead title crumbs>
-            {move || {
+            {part(move || {
                 let (state, express, held) = state.get();
                 view! {
                     {badge(state)}
                     {express.then(|| view! { <Badge tone=Tone::Active word="Express"/> })}
                     {held.then(|| view! { <Badge tone=Tone::Waiting word="Held"/> })}
                 }
-            }}
+            })}
         </PageHead>
         <div class="train-lede" aria-live="polite">
-            {move || {
+            {part(move || {
                 let (sentence, held) = sentence.get();
                 view! {
                     {held.map(|held| view! { <p class="note waiting">{held}</p> })}
                     <p class="sentence">{sentence}</p>
                 }
-            }}
+            })}
         </div>
-        {move || facts.get().view()}
+        {part(move || facts.get().view())}
         <div class="train-parts">
             <div class="train-why">
                 <Gates train/>
@@ -87,8 +88,8 @@ fn Train(first: TrainView) -> impl IntoView {
             </div>
             <div class="train-rest">
                 <Cars train/>
-                {move || manifest_view(manifest.get())}
-                {move || log_view(log.get())}
+                {part(move || manifest_view(manifest.get()))}
+                {part(move || log_view(log.get()))}
             </div>
         </div>
     }

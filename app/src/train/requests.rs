@@ -2,15 +2,16 @@
 
 use leptos::prelude::*;
 
-use super::{ApprovalRequest, load_approvals};
+use super::{ApprovalRequest, LoadApprovals};
 use crate::live::live;
 use crate::ui::{EmptyState, PageHead, Section, Time, encode, line_class, loaded};
+use crate::wire::{Question, ask};
 
 /// The page.
 #[component]
 pub fn ApprovalsPage() -> impl IntoView {
     let changed = live(&["train"]);
-    let requests = Resource::new(move || changed.get(), |_| load_approvals());
+    let requests = ask(move || Question::new(LoadApprovals {}).at(changed.get()));
     view! {
         <PageHead title="Approvals"/>
         {loaded(requests, |requests| view! { <Requests requests/> })}

@@ -2,63 +2,129 @@
 //! What cannot be done now stays visible, can be focused, and says why.
 
 use leptos::either::Either;
-use leptos::form::ActionForm;
+use leptos::form::form_data_from_event;
 use leptos::prelude::*;
-use serde::de::DeserializeOwned;
-use server_fn::client::Client;
-use server_fn::codec::PostUrl;
-use server_fn::request::ClientReq;
-use server_fn::{Http, ServerFn};
+use server_fn::ServerFn;
+use web_sys::{SubmitEvent, UrlSearchParams};
 
 use crate::deployment::Choice;
 use crate::error::ApiError;
+use crate::wire;
+
+/// Something that a form does, and what came of it. Of one type for all server functions: see [`crate::wire`].
+#[derive(Clone, Copy)]
+pub struct Act {
+    path: &'static str,
+    pending: RwSignal<bool>,
+    outcome: RwSignal<Option<Result<(), ApiError>>>,
+    answered: RwSignal<u64>,
+}
+
+impl Act {
+    /// The act of a server function that takes forms and answers errors of ours.
+    pub fn new<F: ServerFn<Error = ApiError>>() -> Self {
+        Self::at(F::PATH)
+    }
+
+    fn at(path: &'static str) -> Self {
+        Self {
+            path,
+            pending: RwSignal::new(false),
+            outcome: RwSignal::new(refused_before(path).map(Err)),
+            answered: RwSignal::new(0),
+        }
+    }
+
+    /// Whether it is under way.
+    pub fn pending(self) -> bool {
+        self.pending.get()
+    }
+
+    /// What went wrong at the last try.
+    pub fn problem(self) -> Option<ApiError> {
+        self.outcome.get().and_then(Result::err)
+    }
+
+    /// How often it was answered: put it into a question's turn, so that the page shows what became of it.
+    pub fn answered(self) -> u64 {
+        self.answered.get()
+    }
+
+    /// Sends the form in place of the browser. A form that cannot be read is left to the browser.
+    fn submit(self, event: &SubmitEvent) {
+        let fields = form_data_from_event(event)
+            .ok()
+            .and_then(|data| UrlSearchParams::new_with_str_sequence_sequence(&data).ok());
+        let Some(fields) = fields.filter(|_| !event.default_prevented()) else {
+            return;
+        };
+        event.prevent_default();
+        self.pending.set(true);
+        leptos::task::spawn_local(async move {
+            let answer = wire::post(self.path, fields.to_string().into()).await;
+            // The page may be gone by now; then nobody is told.
+            self.outcome.try_set(Some(wire::read_outcome(&answer)));
+            self.pending.try_set(false);
+            self.answered.try_update(|count| *count += 1);
+        });
+    }
+}
+
+/// Why a form sent without scripts was refused: the server gives it to the page that it returns to.
+fn refused_before(path: &str) -> Option<ApiError> {
+    #[cfg(feature = "ssr")]
+    return use_context::<ServerActionError>()
+        .filter(|refused| refused.path() == path)
+        .map(|refused| server_fn::error::ServerFnUrlError::<ApiError>::decode_err(refused.err()));
+    #[cfg(not(feature = "ssr"))]
+    return Option::<ApiError>::None.filter(|_| path.is_empty());
+}
+
+/// A form that does an act, with or without scripts.
+#[component]
+pub fn ActForm(act: Act, class: &'static str, children: Children) -> impl IntoView {
+    view! {
+        <form action=act.path method="post" class=class on:submit=move |event| act.submit(&event)>
+            {children()}
+        </form>
+    }
+}
 
 /// One button that does one thing.
 ///
 /// `hidden` are the server function's arguments; `choice` is what it says and why it cannot be pressed.
 #[component]
-pub fn ActionButton<F, P>(
-    action: ServerAction<F>,
+pub fn ActionButton(
+    act: Act,
     choice: Choice,
     hidden: Vec<(&'static str, String)>,
     /// The one thing the page wants done.
     #[prop(optional)]
     primary: bool,
-    /// Several buttons share the action: what came of it is said once, by an [`ActionNote`] of the page.
+    /// Several buttons share the act: what came of it is said once, by an [`ActionNote`] of the page.
     #[prop(optional)]
     shared: bool,
-) -> impl IntoView
-where
-    F: ServerFn<Protocol = Http<PostUrl, P>, Error = ApiError>
-        + DeserializeOwned
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    F::Output: Clone + Send + Sync + 'static,
-    F::Client: Client<ApiError>,
-    <<F::Client as Client<ApiError>>::Request as ClientReq<ApiError>>::FormData: From<web_sys::FormData>,
-{
+) -> impl IntoView {
     let class = if primary { "button primary" } else { "button" };
     let Choice { label, why_not } = choice;
     match why_not {
         Some(why) => Either::Left(view! { <Refused class label why /> }),
         None => Either::Right(view! {
-            <ActionForm action attr:class="act">
+            <ActForm act class="act">
                 {inputs(hidden)}
-                <button type="submit" class=class disabled=action.pending()>
+                <button type="submit" class=class disabled=act.pending>
                     {label}
                 </button>
-                {(!shared).then(|| view! { <ActionNote action /> })}
-            </ActionForm>
+                {(!shared).then(|| view! { <ActionNote act /> })}
+            </ActForm>
         }),
     }
 }
 
 /// A button that opens a form which asks for a reason (or a comment) before it does its thing.
 #[component]
-pub fn ReasonForm<F, P>(
-    action: ServerAction<F>,
+pub fn ReasonForm(
+    act: Act,
     choice: Choice,
     hidden: Vec<(&'static str, String)>,
     /// The server function's argument that the text becomes.
@@ -73,36 +139,25 @@ pub fn ReasonForm<F, P>(
     /// The one thing the page wants done.
     #[prop(optional)]
     primary: bool,
-) -> impl IntoView
-where
-    F: ServerFn<Protocol = Http<PostUrl, P>, Error = ApiError>
-        + DeserializeOwned
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    F::Output: Clone + Send + Sync + 'static,
-    F::Client: Client<ApiError>,
-    <<F::Client as Client<ApiError>>::Request as ClientReq<ApiError>>::FormData: From<web_sys::FormData>,
-{
+) -> impl IntoView {
     let class = if primary { "button primary" } else { "button" };
     let Choice { label, why_not } = choice;
     match why_not {
         Some(why) => Either::Left(view! { <Refused class label why /> }),
         None => Either::Right(view! {
-            <details class="ask" open=move || matches!(action.value().get(), Some(Err(_)))>
+            <details class="ask" open=move || matches!(act.outcome.get(), Some(Err(_)))>
                 <summary class=class>{label.clone()}</summary>
-                <ActionForm action attr:class="act stacked">
+                <ActForm act class="act stacked">
                     {inputs(hidden)}
                     <label class="field">
                         <span>{asks}</span>
                         <textarea name=name rows="2" maxlength="500" required=!may_be_empty></textarea>
                     </label>
-                    <button type="submit" class=class disabled=action.pending()>
+                    <button type="submit" class=class disabled=act.pending>
                         {label}
                     </button>
-                    <ActionNote action />
-                </ActionForm>
+                    <ActionNote act />
+                </ActForm>
             </details>
         }),
     }
@@ -147,15 +202,9 @@ fn inputs(hidden: Vec<(&'static str, String)>) -> impl IntoView {
 
 /// What came of the last try: under way, done, or what went wrong.
 #[component]
-pub fn ActionNote<F>(action: ServerAction<F>) -> impl IntoView
-where
-    F: ServerFn<Error = ApiError> + Clone + Send + Sync + 'static,
-    F::Output: Clone + Send + Sync + 'static,
-{
-    let pending = action.pending();
-    let value = action.value();
-    let face = Memo::new(move |_| match value.get() {
-        _ if pending.get() => ("outcome", "Working…".to_owned()),
+pub fn ActionNote(act: Act) -> impl IntoView {
+    let face = Memo::new(move |_| match act.outcome.get() {
+        _ if act.pending.get() => ("outcome", "Working…".to_owned()),
         Some(Ok(_)) => ("outcome good", "Done.".to_owned()),
         Some(Err(error)) => ("outcome bad", error.to_string()),
         None => ("outcome", String::new()),

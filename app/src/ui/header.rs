@@ -1,34 +1,31 @@
 //! The header of every page: where to go, what waits, who is here.
 
-use leptos::either::Either;
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 use wasm_bindgen::JsCast;
 
+use super::notes::either;
 use super::query::encode;
 use super::theme::ThemeMenu;
 use super::time::keep_times;
-use crate::account::{HeaderView, Me, load_header};
+use crate::account::{HeaderView, LoadHeader, Me};
 use crate::live;
+use crate::wire::{Question, ask};
 
 /// The header. Knows nobody on the login page, and then shows only its name.
 #[component]
 pub fn Header() -> impl IntoView {
     let tick = live::live(&["train", "sync"]);
-    let header = Resource::new(move || tick.get(), |_| load_header());
+    let header = ask(move || Question::new(LoadHeader {}).at(tick.get()));
     keep_times();
     menus_close();
     keys_work();
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                match header.await {
-                    Ok(header) => Either::Left(view! { <Known header /> }),
-                    Err(_) => Either::Right(view! { <Unknown /> }),
-                }
-            })}
-        </Transition>
-    }
+    either(
+        header,
+        || (),
+        |header| view! { <Known header /> },
+        |_| view! { <Unknown /> }.into_any(),
+    )
 }
 
 #[component]

@@ -1,37 +1,38 @@
 //! The faces of a page that has nothing, something old, or a problem to show.
 
+use std::sync::Arc;
+
+use leptos::children::ViewFnOnce;
 use leptos::either::Either;
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
+use serde::de::DeserializeOwned;
 
 use super::page::PageHead;
 use super::query::encode;
 use super::time::clock_text;
 use crate::error::ApiError;
 use crate::text::Freshness;
+use crate::wire::{Answer, read};
 
-/// Shows what a resource loaded, or why it did not. While it loads anew, the old content stays.
-pub fn loaded<T, V>(
-    resource: Resource<Result<T, ApiError>>,
-    face: impl Fn(T) -> V + Clone + Send + Sync + 'static,
-) -> impl IntoView
+/// Shows what was answered, or why nothing was. While it is asked anew, the old content stays.
+pub fn loaded<T, V>(answer: Answer, face: impl Fn(T) -> V + Send + Sync + 'static) -> AnyView
 where
-    T: Clone + Send + Sync + 'static,
+    T: DeserializeOwned + 'static,
     V: IntoView + 'static,
 {
-    either(resource, face, |error| view! { <ErrorNote error /> })
+    either(answer, Loading, face, |error| {
+        view! { <ErrorNote error /> }.into_any()
+    })
 }
 
 /// The same for a page whose head comes with its data: where there are none, the problem has a head of its own.
-pub fn loaded_page<T, V>(
-    resource: Resource<Result<T, ApiError>>,
-    face: impl Fn(T) -> V + Clone + Send + Sync + 'static,
-) -> impl IntoView
+pub fn loaded_page<T, V>(answer: Answer, face: impl Fn(T) -> V + Send + Sync + 'static) -> AnyView
 where
-    T: Clone + Send + Sync + 'static,
+    T: DeserializeOwned + 'static,
     V: IntoView + 'static,
 {
-    either(resource, face, |error| {
+    either(answer, Loading, face, |error| {
         let title = match error {
             ApiError::NotFound(_) => "Not found",
             ApiError::Forbidden(_) => "Not allowed",
@@ -42,32 +43,39 @@ where
             <PageHead title />
             <ErrorNote error />
         }
+        .into_any()
     })
 }
 
-fn either<T, V, E>(
-    resource: Resource<Result<T, ApiError>>,
-    face: impl Fn(T) -> V + Clone + Send + Sync + 'static,
-    problem: fn(ApiError) -> E,
-) -> impl IntoView
+/// One face for the answer, one for a problem, and one until either is there.
+pub(super) fn either<T, V>(
+    answer: Answer,
+    wait: impl Into<ViewFnOnce>,
+    face: impl Fn(T) -> V + Send + Sync + 'static,
+    problem: fn(ApiError) -> AnyView,
+) -> AnyView
 where
-    T: Clone + Send + Sync + 'static,
+    T: DeserializeOwned + 'static,
     V: IntoView + 'static,
-    E: IntoView + 'static,
 {
+    let face = move |text: String| match read::<T>(&text) {
+        Ok(value) => face(value).into_any(),
+        Err(error) => problem(error),
+    };
+    awaited(answer, wait.into(), Arc::new(face))
+}
+
+/// The part of [`either`] that knows no type, so that the bundle has it once.
+fn awaited(answer: Answer, wait: ViewFnOnce, face: Arc<dyn Fn(String) -> AnyView + Send + Sync>) -> AnyView {
     view! {
-        <Transition fallback=Loading>
+        <Transition fallback=wait>
             {move || {
                 let face = face.clone();
-                Suspend::new(async move {
-                    match resource.await {
-                        Ok(value) => Either::Left(face(value)),
-                        Err(error) => Either::Right(problem(error)),
-                    }
-                })
+                Suspend::new(async move { face(answer.await) })
             }}
         </Transition>
     }
+    .into_any()
 }
 
 /// Shown while a page's data is on its way.

@@ -65,6 +65,13 @@ pub fn Section(
     }
 }
 
+/// A part of a page, drawn anew when what it reads changes. A closure in a view does the same, but leptos' whole
+/// rendering of it is then in the bundle once more; parts share one.
+pub fn part<V: IntoView + 'static>(mut face: impl FnMut() -> V + Send + 'static) -> AnyView {
+    let face: Box<dyn FnMut() -> AnyView + Send> = Box::new(move || face().into_any());
+    face.into_any()
+}
+
 /// Tabs that are links: every tab has its address.
 #[component]
 pub fn Tabs(

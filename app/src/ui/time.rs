@@ -1,32 +1,81 @@
 //! Instants. The server writes UTC and ages relative to the data's own `now`, so that both sides render the same;
 //! the browser then shows its own clock and zone.
 
-use chrono::DateTime;
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::js_sys;
 
 use crate::text::Millis;
 
+/// The parts of an instant in UTC. Counted here: chrono's formatting would be a large part of the bundle.
+struct Utc {
+    year: i64,
+    month: i64,
+    day: i64,
+    hour: i64,
+    minute: i64,
+    second: i64,
+}
+
+impl Utc {
+    /// Counts from a first of March, so that leap days come last (Hinnant's `civil_from_days`).
+    fn of(at: Millis) -> Self {
+        let seconds = at.div_euclid(1000);
+        let days = seconds.div_euclid(86_400) + 719_468;
+        let era = days.div_euclid(146_097);
+        let day_of_era = days.rem_euclid(146_097);
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted = (5 * day_of_year + 2) / 153;
+        let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+        Self {
+            year: era * 400 + year_of_era + i64::from(month <= 2),
+            month,
+            day: day_of_year - (153 * shifted + 2) / 5 + 1,
+            hour: seconds.rem_euclid(86_400) / 3_600,
+            minute: seconds.rem_euclid(3_600) / 60,
+            second: seconds.rem_euclid(60),
+        }
+    }
+
+    /// "23 Nov".
+    fn day_text(&self) -> String {
+        const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+        let start = usize::try_from(self.month - 1).unwrap_or_default() * 3;
+        let month = MONTHS.get(start..start + 3).unwrap_or_default();
+        format!("{} {month}", self.day)
+    }
+}
+
 /// "23 Nov 12:03 UTC".
 pub fn utc_text(at: Millis) -> String {
-    DateTime::from_timestamp_millis(at)
-        .map(|at| at.format("%-d %b %H:%M UTC").to_string())
-        .unwrap_or_default()
+    format!("{} {}", Utc::of(at).day_text(), clock_text(at))
 }
 
 /// "12:03 UTC".
 pub fn clock_text(at: Millis) -> String {
-    DateTime::from_timestamp_millis(at)
-        .map(|at| at.format("%H:%M UTC").to_string())
-        .unwrap_or_default()
+    let Utc { hour, minute, .. } = Utc::of(at);
+    format!("{hour:02}:{minute:02} UTC")
+}
+
+/// "16 Nov 2026".
+pub fn date_text(at: Millis) -> String {
+    let utc = Utc::of(at);
+    format!("{} {}", utc.day_text(), utc.year)
 }
 
 /// RFC 3339, for `datetime`.
 fn machine_text(at: Millis) -> String {
-    DateTime::from_timestamp_millis(at)
-        .map(|at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
-        .unwrap_or_default()
+    let Utc {
+        year,
+        month,
+        day,
+        hour,
+        minute,
+        second,
+    } = Utc::of(at);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 /// "40 s", "12 min", "3 h", "6 d": the largest unit that says enough.
@@ -131,4 +180,20 @@ fn local_text(at: Millis) -> String {
         }
     }
     date.to_locale_string("en-GB", &options).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_read_as_the_calendar_says() {
+        let days = (-40_000..60_000).map(|day| day * 86_400_000 + day.rem_euclid(86_399) * 1_000);
+        for at in days {
+            let known = chrono::DateTime::from_timestamp_millis(at).expect("in range");
+            assert_eq!(machine_text(at), known.format("%Y-%m-%dT%H:%M:%SZ").to_string());
+            assert_eq!(utc_text(at), known.format("%-d %b %H:%M UTC").to_string());
+            assert_eq!(date_text(at), known.format("%-d %b %Y").to_string());
+        }
+    }
 }

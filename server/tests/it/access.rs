@@ -279,17 +279,11 @@ fn address(path: &str) -> String {
 }
 
 fn form(path: &str) -> axum::http::request::Builder {
-    let kind = if path == "/ui/board/board" {
-        "application/json"
-    } else {
-        "application/x-www-form-urlencoded"
-    };
-    Request::post(address(path)).header(header::CONTENT_TYPE, kind)
+    Request::post(address(path)).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
 }
 
 fn body(path: &str) -> String {
     match path {
-        "/ui/board/board" => "{\"filter\":{}}".to_owned(),
         "/theme" => "theme=dark".to_owned(),
         _ => url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(ARGUMENTS)
