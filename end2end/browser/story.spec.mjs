@@ -5,7 +5,6 @@ import { cell, expect, long, push, test } from "./fixture.mjs";
 const SERVICE = "cart";
 
 test("Dana's commit boards, is approved by Sena, departs with Lee and is rolled back", async ({ logIn }) => {
-  test.slow();
   const lee = await logIn("Lee Lead");
   await lee.goto("/");
   const before = await cell(lee, SERVICE, "production").locator("a.runs").innerText();
