@@ -6,7 +6,6 @@ const SERVICE = "notifications";
 const OTHER = "gateway";
 
 test("a release that exits is rolled back, explained, and kept away until Ada allows it", async ({ logIn }) => {
-  test.slow();
   const ada = await logIn("Ada Devops");
   await ada.goto("/");
   const slot = cell(ada, SERVICE, "staging");

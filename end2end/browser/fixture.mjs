@@ -8,7 +8,7 @@ export { expect };
 const { FORGE_URL, YARDMASTER_URL } = process.env;
 
 /** A rollout on a slow machine takes its time. */
-export const long = { timeout: 120_000 };
+export const long = { timeout: 240_000 };
 
 /** Console errors, uncaught exceptions and failed answers of a page; empty when the story ends. */
 function watch(context, complaints) {

@@ -4,7 +4,7 @@ export default defineConfig({
   testDir: ".",
   testMatch: "*.spec.mjs",
   outputDir: process.env.PLAYWRIGHT_OUTPUT ?? "/tmp/yardmaster-browser-output",
-  timeout: 240_000,
+  timeout: 900_000,
   expect: { timeout: 90_000 },
   // One persona's story per file, all at the same time. A story that failed is not told again: it changed the world.
   workers: 4,

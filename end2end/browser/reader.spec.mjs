@@ -37,7 +37,6 @@ const LOOKS = [
 ];
 
 test("every page reads well, light and dark, wide and narrow", async ({ logIn }) => {
-  test.slow();
   const vera = await logIn("Vera Viewer", { reducedMotion: "reduce" });
   for (const path of await pages(vera)) {
     await vera.goto(path);
