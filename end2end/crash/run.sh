@@ -6,12 +6,11 @@ cd "$(dirname "$0")/../.."
 
 target=$1
 export CARGO_TARGET_DIR=$target
-# The binary that can be told to die goes to a place of its own. The dependencies are shared with the plain build, so
-# only the server is compiled again; the build after it puts the plain one back, which costs its link.
-cargo build --quiet --locked --package sim
-cargo build --quiet --locked --package server --features demo,failpoints
+# The binary that can be told to die goes to a place of its own. Features and packages are otherwise those of the plain
+# build, so that only the server is compiled twice; the last line puts the plain one back.
+cargo build --quiet --locked --package sim --package server --features server/demo,server/failpoints
 mkdir -p "$target/crash"
 cp "$target/debug/yardmaster" "$target/crash/yardmaster"
-cargo build --quiet --locked --package server --features demo
+cargo build --quiet --locked --package sim --package server --features server/demo
 
 exec python3 end2end/crash/crash.py "$target/crash/yardmaster" "$target/debug/sim" "${@:2}"
