@@ -29,8 +29,8 @@ test("a release that exits is rolled back, explained, and kept away until Ada al
     await expect(diagnosis.locator(".evidence")).toContainText("Essential container in task exited");
     await expect(diagnosis.getByRole("heading", { name: "What to do" })).toBeVisible();
     await expect(diagnosis.locator("ol.runbook > li").nth(1)).toBeVisible();
-    const stopped = ada.getByRole("table", { name: "Tasks of this deployment" }).locator("tbody tr").filter({ hasText: "STOPPED" });
-    await expect(stopped.first()).toContainText("EssentialContainerExited");
+    const stopped = ada.getByRole("table", { name: "Tasks of this deployment" }).locator("tbody tr").filter({ hasText: "EssentialContainerExited" });
+    await expect(stopped.first()).toContainText("STOPPED");
     await expect(stopped.first().locator("td.num")).toHaveText(/^[1-9]\d*$/);
     await expect(ada.locator("ol.events > li").filter({ hasText: "rolling back" }).first()).toBeVisible();
     return new URL(ada.url()).pathname;

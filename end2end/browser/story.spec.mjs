@@ -125,7 +125,7 @@ test("Dana's commit boards, is approved by Sena, departs with Lee and is rolled 
     await lee.getByRole("link", { name: `Roll back ${SERVICE} in production` }).click();
     await expect(lee.getByRole("radio", { name: new RegExp(before) })).toBeChecked();
     await lee.getByLabel("Reason").fill("Carts of last week come back empty");
-    await lee.getByRole("button", { name: `Roll back ${SERVICE} in production to ${before}` }).click();
+    await lee.getByRole("button", { name: `Roll back ${SERVICE} in production to` }).click();
     await expect(lee).toHaveURL(/\/deployments\/dep_/);
     await expect(lee.getByRole("blockquote")).toHaveText("Carts of last week come back empty");
     await expect(state(lee)).toContainText("Rollback");
