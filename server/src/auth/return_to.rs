@@ -20,7 +20,9 @@ fn within(target: &str) -> Option<String> {
 
 /// Two slashes in front are another host; a path that is encoded may be decoded on its way, and none of ours begins so.
 fn leads_away(path: &str) -> bool {
-    path.strip_prefix('/').unwrap_or(path).starts_with(['/', '\\', '%'])
+    path.strip_prefix('/')
+        .unwrap_or(path)
+        .starts_with(['/', '\\', '%'])
 }
 
 #[cfg(test)]
