@@ -49,26 +49,6 @@ test("Dana's commit boards, is approved by Sena, departs with Lee and is rolled 
     await expect(lee.getByRole("button", { name: `Depart ${name}` })).toHaveAttribute("aria-disabled", "true");
   });
 
-  await test.step("it waits until Lee says who its builders are", async () => {
-    const gate = lee.locator("ul.gates > li.gate").filter({ hasText: "Nobody knows who" });
-    await expect(gate).toContainText("dana");
-    await lee.goto("/people");
-    const strangers = lee.getByRole("table", { name: "Authors matched to nobody" }).locator("tbody tr");
-    await expect(strangers.filter({ hasText: "github:dana" })).toBeVisible();
-    for (let left = await strangers.count(); left > 0; left -= 1) {
-      const stranger = strangers.first();
-      const login = (await stranger.locator("code").innerText()).replace(/^\w+:/, "");
-      const choice = stranger.getByRole("combobox");
-      const known = await choice.getByRole("option").allInnerTexts();
-      await choice.selectOption({ label: known.find((name) => name.toLowerCase().startsWith(login)) });
-      await stranger.getByRole("button", { name: "Save" }).click();
-      await expect(strangers).toHaveCount(left - 1);
-    }
-    await lee.goto(path);
-    await expect(lee.getByRole("heading", { name: "Why it waits" })).toBeVisible();
-    await expect(gate).toHaveCount(0);
-  });
-
   await test.step("neither an author nor who sealed it can approve it", async () => {
     for (const [page, why] of [
       [await logIn("Dana Developer"), /^You may not approve in production/],

@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn instants_read_as_the_calendar_says() {
-        let days = (-40_000..60_000).map(|day| day * 86_400_000 + day.rem_euclid(86_399) * 1_000);
+        let days = (-40_000_i64..60_000).map(|day| day * 86_400_000 + day.rem_euclid(86_399) * 1_000);
         for at in days {
             let known = chrono::DateTime::from_timestamp_millis(at).expect("in range");
             assert_eq!(machine_text(at), known.format("%Y-%m-%dT%H:%M:%SZ").to_string());

@@ -1,4 +1,4 @@
-//! *Soaked upstream*: a promoted image arrived where it comes from, still runs there, and did so for long enough.
+//! *Soaked upstream*: a promoted image arrived where it comes from and ran there for long enough.
 //! Asked of promoted cars only.
 
 use app::text::Millis;
@@ -14,6 +14,10 @@ pub(super) fn judge(car: &CarFacts, now: Millis) -> Option<Said> {
             format!("the service's return to {from}"),
         ));
     };
+    // What has soaked has: that something newer arrived there since does not take it back.
+    if upstream.soaked {
+        return Some(Finding::pass(format!("Arrived and soaked in {from}.")));
+    }
     if upstream.running.as_deref() != Some(car.car.digest.as_str()) {
         return Some(Finding::block(
             format!("It does not run in {from} any more."),

@@ -85,9 +85,10 @@ fn gets_off(line: &Line, car: &CarFacts, ancestry: &Ancestry) -> Option<String> 
         return Some("its image is gone from ECR or archived".to_owned());
     }
     if let (Some(from), Some(upstream)) = (&car.car.promoted_from, &car.upstream)
+        && !upstream.soaked
         && upstream.running.as_deref() != Some(car.car.digest.as_str())
     {
-        return Some(format!("it does not run in {from} any more"));
+        return Some(format!("it was replaced in {from} before it had soaked"));
     }
     if line.environment.no_regress
         && let (Some(running), Some(commit)) = (&car.running_commit, &car.car.commit)

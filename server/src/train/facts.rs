@@ -114,6 +114,8 @@ pub struct Upstream {
     pub arrived: Option<(String, Millis)>,
     /// How long it has to run there.
     pub soak: Millis,
+    /// The car's image has run there for that long and was not marked bad since, whatever runs there now.
+    pub soaked: bool,
 }
 
 /// An alarm that policy names.

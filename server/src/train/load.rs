@@ -49,6 +49,32 @@ struct Pass {
     refusals: BTreeMap<(String, String), String>,
     arrived: BTreeMap<String, (String, Millis)>,
     people: Option<approval::People>,
+    stays: Vec<Stay>,
+}
+
+/// An image that was deployed to a slot; it stayed until the next one of the same slot.
+#[derive(Debug, FromRow)]
+struct Stay {
+    slot_id: String,
+    digest: String,
+    ended_at: i64,
+    good: i64,
+}
+
+impl Pass {
+    /// Whether an image once stayed in a slot for so long and is still thought good there.
+    fn has_soaked(&self, slot_id: &str, digest: &str, soak: Millis) -> bool {
+        let next = self.stays.iter().skip(1).map(Some).chain([None]);
+        self.stays.iter().zip(next).any(|(stay, next)| {
+            let until = next
+                .filter(|next| next.slot_id == stay.slot_id)
+                .map_or(self.now, |next| next.ended_at);
+            stay.slot_id == slot_id
+                && stay.digest == digest
+                && stay.good == 1
+                && until - stay.ended_at >= soak
+        })
+    }
 }
 
 #[derive(Debug, FromRow)]
@@ -164,6 +190,16 @@ impl Loader {
         )
         .fetch_all(self.db.read())
         .await?;
+        let stays: Vec<Stay> = sqlx::query_as(
+            "SELECT deployment.slot_id, deployment.digest, deployment.ended_at,
+                    CASE WHEN known_good.digest IS NULL OR known_good.bad_at IS NOT NULL THEN 0 ELSE 1 END AS good
+             FROM deployment
+             LEFT JOIN known_good ON known_good.slot_id = deployment.slot_id AND known_good.digest = deployment.digest
+             WHERE deployment.state = 'succeeded' AND deployment.ended_at IS NOT NULL
+             ORDER BY deployment.slot_id, deployment.ended_at",
+        )
+        .fetch_all(self.db.read())
+        .await?;
         let asked = revision
             .policy
             .environments
@@ -191,6 +227,7 @@ impl Loader {
                 .map(|(slot, digest, at)| (slot, (digest, at)))
                 .collect(),
             people,
+            stays,
         }))
     }
 
@@ -584,6 +621,7 @@ fn upstream(pass: &Pass, car: &Car, slot: &Slot) -> Option<Upstream> {
         running: there.running_digest.clone(),
         arrived: pass.arrived.get(&there.id).cloned(),
         soak: soak(&pass.revision.policy, from),
+        soaked: pass.has_soaked(&there.id, &car.digest, soak(&pass.revision.policy, from)),
     })
 }
 
