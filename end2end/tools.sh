@@ -18,3 +18,7 @@ if [ "$(wasm-bindgen --version 2>/dev/null || true)" != "wasm-bindgen $bindgen" 
   cargo install wasm-bindgen-cli --version "$bindgen" --root "$folder" --target-dir "$folder/build" --quiet
   rm -rf "$folder/build"
 fi
+if command -v npm >/dev/null && ! command -v wasm-opt >/dev/null; then
+  echo "   installing wasm-opt (npm package binaryen) into end2end/node_modules"
+  (cd "$(dirname "$0")" && npm ci --no-audit --no-fund --loglevel=error)
+fi
