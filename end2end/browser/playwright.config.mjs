@@ -5,6 +5,7 @@ export default defineConfig({
   testMatch: "*.spec.mjs",
   outputDir: process.env.PLAYWRIGHT_OUTPUT ?? "/tmp/yardmaster-browser-output",
   timeout: 900_000,
+  globalTimeout: 1_500_000,
   expect: { timeout: 90_000 },
   // One persona's story per file, all at the same time. A story that failed is not told again: it changed the world.
   workers: 4,
