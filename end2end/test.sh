@@ -7,6 +7,8 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
 export PATH="$CARGO_TARGET_DIR/tools/bin:$PWD/end2end/node_modules/.bin:$PATH"
 began=$(date +%s)
 scratch=$(mktemp -d)
+# PostgreSQL runs as a user of its own and has to get through here.
+chmod 711 "$scratch"
 failed=()
 
 finish() {
