@@ -34,7 +34,7 @@ site: tools ## builds what the browser loads
 tools:
 	$(call timed,look for tools,end2end/tools.sh "$(TOOLS)" "$(BINDGEN_VERSION)")
 
-test: ## runs every test: lints, both databases, simulator against botocore, browser, real endpoints
+test: ## runs the tests: lints, both databases, simulator against botocore, browser, real endpoints
 	@end2end/test.sh
 
 real: server site ## runs the program against endpoints that nobody here wrote
