@@ -48,7 +48,7 @@ commit() {
 }
 old=$(commit "Open the shop")
 new=$(commit "Greet customers by name")
-git clone --quiet --bare "$scratch/work" "$scratch/storefront.git"
+git clone --quiet --bare "$scratch/work" "$scratch/shop/storefront.git"
 facts=$("$python" world.py seed "$aws" "$old" "$new")
 fact() { "$python" -c 'import json, sys; print(json.loads(sys.argv[1])[sys.argv[2]])' "$facts" "$1"; }
 
@@ -91,7 +91,7 @@ yardmaster=$target/debug/yardmaster
 "$yardmaster" serve --config "$scratch/yardmaster.toml" >"$scratch/yardmaster.log" 2>&1 &
 pids+=($!)
 until_up yardmaster "$url/livez" $!
-node github.mjs "$url/hooks/github" webhook-secret-for-the-check "$scratch/storefront.git" "$old" "$new"
+node github.mjs "$url/hooks/github" webhook-secret-for-the-check "$scratch/shop/storefront.git" "$old" "$new"
 
 YARDMASTER_URL=$url SERVICE_ARN=$(fact service) RUNNING=$(fact running) WANTED=$(fact wanted) COMMIT=$new \
   npx playwright test --config playwright.config.mjs

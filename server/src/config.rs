@@ -2,9 +2,10 @@
 //! or key that ends in `_file` names a file that holds the secret. What people decide (environments, approvals,
 //! groups) is policy and lives in the database.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use url::Url;
 
@@ -246,9 +247,9 @@ impl Config {
                         "{name} is missing; make one with `openssl rand -hex 32` and keep it outside the database"
                     ));
                 }
-                Some(key) if secrecy::ExposeSecret::expose_secret(key).len() < 16 => {
+                Some(key) if is_short(key) => {
                     return fail(format!(
-                        "{name} is shorter than 16 characters; make one with `openssl rand -hex 32`"
+                        "{name} is shorter than {SHORTEST_SECRET} characters; make one with `openssl rand -hex 32`"
                     ));
                 }
                 Some(_) => {}
@@ -264,7 +265,14 @@ impl Config {
                 self.public_url
             ));
         }
+        let mut names = BTreeSet::new();
         for login in &mut self.logins {
+            if !names.insert(login.name.clone()) {
+                return fail(format!(
+                    "login.name `{}` stands twice; each way to log in has a callback path of its own",
+                    login.name
+                ));
+            }
             let name = format!("login `{}`: client_secret", login.name);
             secret_from_file(
                 &name,
@@ -283,12 +291,30 @@ impl Config {
                 ));
             }
         }
+        let mut names = BTreeSet::new();
         for source in &mut self.sources {
             let name = format!("source `{}`: secret", source.name);
             secret_from_file(&name, &mut source.secret, source.secret_file.as_deref())?;
             if source.secret.is_none() {
                 return fail(format!(
                     "source `{}` has no secret; without one anybody could report builds",
+                    source.name
+                ));
+            }
+            for (which, secret) in [
+                ("secret", &source.secret),
+                ("previous_secret", &source.previous_secret),
+            ] {
+                if secret.as_ref().is_some_and(is_short) {
+                    return fail(format!(
+                        "source `{}`: {which} is shorter than {SHORTEST_SECRET} characters; make one with `openssl rand -hex 32`",
+                        source.name
+                    ));
+                }
+            }
+            if !names.insert(source.name.clone()) {
+                return fail(format!(
+                    "source.name `{}` stands twice; each source has a path of its own",
                     source.name
                 ));
             }
@@ -299,7 +325,20 @@ impl Config {
                 ));
             }
         }
+        if self.aws.access_key_id.is_some() != self.aws.secret_access_key.is_some() {
+            return fail(
+                "aws.access_key_id and aws.secret_access_key go together; give both, or neither to use the machine's own role"
+                    .to_owned(),
+            );
+        }
+        let mut ids = BTreeSet::new();
         for account in &self.aws.accounts {
+            if !ids.insert(&account.id) {
+                return fail(format!(
+                    "aws.account `{}` stands twice; name all its regions in one",
+                    account.id
+                ));
+            }
             if account.id.len() != 12 || !account.id.chars().all(|digit| digit.is_ascii_digit()) {
                 return fail(format!(
                     "aws.account.id `{}` is not a 12-digit AWS account id",
@@ -311,7 +350,13 @@ impl Config {
             }
         }
         if let Some(file) = &self.database.url_file {
+            if self.database.url.is_some() {
+                return fail("database.url is given twice, as a value and as a file; keep one".to_owned());
+            }
             self.database.url = Some(read_secret("database.url_file", file)?);
+        }
+        if let Some(file) = &self.git.credentials_file {
+            read_secret("git.credentials_file", file)?;
         }
         Ok(self)
     }
@@ -323,6 +368,13 @@ impl Config {
             .clone()
             .unwrap_or_else(|| format!("sqlite:{}", self.data.join("yardmaster.db").display()))
     }
+}
+
+/// What is shorter could be guessed, and nothing at all would let everybody sign.
+const SHORTEST_SECRET: usize = 16;
+
+fn is_short(secret: &SecretString) -> bool {
+    secret.expose_secret().len() < SHORTEST_SECRET
 }
 
 fn secret_from_file(

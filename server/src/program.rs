@@ -31,6 +31,9 @@ use crate::service::Services;
 use crate::sync::Sync;
 use crate::train::Trains;
 
+/// Loops that read AWS side by side.
+const READERS: usize = 3;
+
 /// Opens the database that the configuration names.
 ///
 /// # Errors
@@ -207,18 +210,21 @@ impl Program {
                 async move { Ok(deployments.tick().await?.to_string()) }
             }),
         );
-        let sync = self.sync.clone();
-        loops.spawn(keep_ticking(
-            "sync",
-            Duration::from_secs(u64::from((15 / speed).max(3))),
-            // What others commit is no reason to ask AWS again.
-            watch::channel(0).1,
-            stopped.clone(),
-            tick(move || {
-                let sync = sync.clone();
-                async move { Ok(sync.tick().await?.to_string()) }
-            }),
-        ));
+        // While one waits for an account that answers slowly, the others read the rest.
+        for _ in 0..READERS {
+            let sync = self.sync.clone();
+            loops.spawn(keep_ticking(
+                "sync",
+                Duration::from_secs(u64::from((15 / speed).max(3))),
+                // What others commit is no reason to ask AWS again.
+                watch::channel(0).1,
+                stopped.clone(),
+                tick(move || {
+                    let sync = sync.clone();
+                    async move { Ok(sync.tick().await?.to_string()) }
+                }),
+            ));
+        }
         let (db, heads) = (self.db.clone(), self.config.data.join("audit-heads.jsonl"));
         loops.spawn(keep_ticking(
             "audit heads",

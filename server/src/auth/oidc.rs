@@ -11,9 +11,10 @@ use openidconnect::core::{
 };
 use openidconnect::{
     AccessTokenHash, AdditionalClaims, AdditionalProviderMetadata, AuthorizationCode, Client, ClientId,
-    ClientSecret, CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet,
-    HttpRequest, HttpResponse, IdTokenFields, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge,
-    PkceCodeVerifier, ProviderMetadata, RedirectUrl, Scope, StandardErrorResponse, StandardTokenResponse,
+    ClientSecret, CsrfToken, DiscoveryError, EmptyExtraTokenFields, EndUserName, EndpointMaybeSet,
+    EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IdTokenFields, IssuerUrl, LocalizedClaim, Nonce,
+    OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, ProviderMetadata, RedirectUrl, Scope,
+    StandardErrorResponse, StandardTokenResponse, SubjectIdentifier, UserInfoClaims,
 };
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -102,11 +103,23 @@ pub(super) struct Identity {
     pub groups: Vec<String>,
 }
 
+/// What an ID token or a UserInfo answer tells of a person.
+#[derive(Default)]
+struct Told {
+    issuer: String,
+    subject: String,
+    name: Option<String>,
+    username: Option<String>,
+    /// And whether the provider has verified it.
+    email: Option<(String, bool)>,
+    groups: Option<Vec<String>>,
+}
+
 /// Why a log-in did not work. Texts are for the log; people are told less.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LoginError {
-    #[error("the identity provider `{0}` does not answer: {1}")]
-    Unreachable(String, String),
+    #[error("the identity provider `{0}` (login.issuer {1}) does not answer: {2}")]
+    Unreachable(String, String, String),
     #[error("{0}")]
     Refused(String),
 }
@@ -121,11 +134,20 @@ pub(super) struct Provider {
     redirect: RedirectUrl,
     http: reqwest::Client,
     clock: SharedClock,
-    found: Mutex<Option<(Document, i64)>>,
+    found: Mutex<Option<Found>>,
+}
+
+/// What discovery came to, and when. That it failed is remembered too, for a moment: else everybody who comes to the
+/// log-in page would wait, one after another, for a provider that hangs.
+struct Found {
+    document: Result<Document, String>,
+    at: i64,
 }
 
 /// How long a discovery document and its keys are believed.
 const BELIEVED_MILLIS: i64 = 10 * 60_000;
+/// How long a provider that did not answer is left alone.
+const LEFT_ALONE_MILLIS: i64 = 15_000;
 /// Signature algorithms that are accepted: asymmetric ones only, so that a client secret never makes a valid token.
 const ALGORITHMS: [CoreJwsSigningAlgorithm; 6] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
@@ -135,6 +157,16 @@ const ALGORITHMS: [CoreJwsSigningAlgorithm; 6] = [
     CoreJwsSigningAlgorithm::EcdsaP384Sha384,
     CoreJwsSigningAlgorithm::EdDsa,
 ];
+
+impl Found {
+    fn holds(&self, now: i64, fresh: bool) -> bool {
+        let age = now - self.at;
+        match &self.document {
+            Ok(_) => age < BELIEVED_MILLIS && !(fresh && age > 60_000),
+            Err(_) => age < LEFT_ALONE_MILLIS,
+        }
+    }
+}
 
 impl Provider {
     pub fn new(config: Login, public_url: &Url, clock: SharedClock) -> anyhow::Result<Self> {
@@ -156,30 +188,25 @@ impl Provider {
     async fn client(&self, fresh: bool) -> Result<(OidcClient, Document), LoginError> {
         let mut found = self.found.lock().await;
         let now = self.clock.now();
-        let believed = found
-            .as_ref()
-            .is_some_and(|(_, at)| now - at < BELIEVED_MILLIS && !(fresh && now - at > 60_000));
-        if !believed {
-            let issuer = IssuerUrl::from_url(self.config.issuer.clone());
-            // The crate compares issuers as text; a URL type would add a slash that the provider does not say.
-            let issuer = IssuerUrl::new(issuer.as_str().trim_end_matches('/').to_owned()).unwrap_or(issuer);
-            let send = sender(&self.http);
-            let document = match Document::discover_async(issuer.clone(), &send).await {
-                Ok(document) => document,
-                Err(first) => {
-                    let slashed = IssuerUrl::new(format!("{}/", issuer.as_str()))
-                        .map_err(|_| refused("issuer is not an address"))?;
-                    Document::discover_async(slashed, &send)
-                        .await
-                        .map_err(|_| LoginError::Unreachable(self.config.name.clone(), chain(&first)))?
-                }
-            };
-            *found = Some((document, now));
-        }
-        let document = found
-            .as_ref()
-            .map(|(document, _)| document.clone())
-            .ok_or_else(|| refused("no discovery"))?;
+        let document = match found.as_ref().filter(|found| found.holds(now, fresh)) {
+            Some(found) => found.document.clone(),
+            None => {
+                let document = self.discover().await;
+                *found = Some(Found {
+                    document: document.clone(),
+                    at: now,
+                });
+                document
+            }
+        };
+        drop(found);
+        let document = document.map_err(|cause| {
+            LoginError::Unreachable(
+                self.config.name.clone(),
+                self.config.issuer.as_str().to_owned(),
+                cause,
+            )
+        })?;
         let secret = self
             .config
             .client_secret
@@ -192,6 +219,23 @@ impl Provider {
         )
         .set_redirect_uri(self.redirect.clone());
         Ok((client, document))
+    }
+
+    /// Reads what the provider says about itself. The crate compares issuers as text, and a URL type adds a slash that
+    /// many providers do not say: the address is tried without it, and with it where the provider answered otherwise.
+    async fn discover(&self) -> Result<Document, String> {
+        let plain = self.config.issuer.as_str().trim_end_matches('/').to_owned();
+        let send = sender(&self.http);
+        let ask = async |issuer: String| {
+            let issuer = IssuerUrl::new(issuer).map_err(|cause| (chain(&cause), false))?;
+            Document::discover_async(issuer, &send)
+                .await
+                .map_err(|cause| (chain(&cause), !matches!(cause, DiscoveryError::Request(_))))
+        };
+        match ask(plain.clone()).await {
+            Err((first, true)) => ask(format!("{plain}/")).await.map_err(|_| first),
+            answer => answer.map_err(|(cause, _)| cause),
+        }
     }
 
     /// Whether it answers, in words where it does not.
@@ -256,17 +300,58 @@ impl Provider {
             .request_async(&send)
             .await
             .map_err(|cause| refused(format!("the code was not accepted: {}", chain(&cause))))?;
-        match self.check(&client, &tokens, attempt) {
-            Ok(identity) => Ok(identity),
+        let told = match self.check(&client, &tokens, attempt) {
+            Ok(told) => told,
             // Keys may have been changed since they were read: once more with fresh ones.
             Err(first) => {
                 let (client, _) = self.client(true).await?;
-                self.check(&client, &tokens, attempt).map_err(|_| first)
+                self.check(&client, &tokens, attempt).map_err(|_| first)?
             }
-        }
+        };
+        let more = if told.is_complete() {
+            Told::default()
+        } else {
+            self.ask_more(&client, &tokens, &told).await?
+        };
+        Ok(told.with(more).identity())
     }
 
-    fn check(&self, client: &OidcClient, tokens: &Tokens, attempt: &Attempt) -> Result<Identity, LoginError> {
+    /// OpenID Connect Core 5.4: a provider may keep what it knows of a person out of the ID token and tell it at its
+    /// UserInfo endpoint. What it says must be of the same person; the crate compares the subject.
+    async fn ask_more(&self, client: &OidcClient, tokens: &Tokens, told: &Told) -> Result<Told, LoginError> {
+        let subject = SubjectIdentifier::new(told.subject.clone());
+        let Ok(request) = client.user_info(tokens.access_token().clone(), Some(subject)) else {
+            return Ok(Told::default());
+        };
+        let more: UserInfoClaims<Extra, CoreGenderClaim> = request
+            .request_async(&sender(&self.http))
+            .await
+            .map_err(|cause| {
+            refused(format!(
+                "the provider's UserInfo does not hold: {}",
+                chain(&cause)
+            ))
+        })?;
+        Ok(Told {
+            name: plain(more.name()),
+            username: more.preferred_username().map(|name| name.as_str().to_owned()),
+            email: more
+                .email()
+                .map(|email| (email.as_str().to_owned(), more.email_verified() == Some(true))),
+            groups: self.groups(more.additional_claims()),
+            ..Told::default()
+        })
+    }
+
+    fn groups(&self, claims: &Extra) -> Option<Vec<String>> {
+        let groups = claims.0.get(&self.config.groups_claim)?.as_array()?;
+        let groups = groups
+            .iter()
+            .filter_map(|group| group.as_str().map(str::to_owned));
+        Some(groups.collect())
+    }
+
+    fn check(&self, client: &OidcClient, tokens: &Tokens, attempt: &Attempt) -> Result<Told, LoginError> {
         let now = self.clock.now();
         let token = tokens
             .extra_fields()
@@ -305,30 +390,55 @@ impl Provider {
         {
             return Err(refused("the ID token was given to another party"));
         }
-        let groups = claims.additional_claims().0.get(&self.config.groups_claim);
-        let groups = groups.and_then(|groups| groups.as_array()).into_iter().flatten();
-        let name = claims
-            .name()
-            .and_then(|name| name.get(None))
-            .map(|name| name.as_str().to_owned());
-        let fallback = || {
-            claims
-                .preferred_username()
-                .map(|name| name.as_str().to_owned())
-                .unwrap_or_else(|| claims.subject().as_str().to_owned())
-        };
-        Ok(Identity {
+        Ok(Told {
             issuer: claims.issuer().as_str().to_owned(),
             subject: claims.subject().as_str().to_owned(),
-            name: name
-                .filter(|name| !name.trim().is_empty())
-                .unwrap_or_else(fallback),
-            email: claims.email().map(|email| email.as_str().to_lowercase()),
-            email_verified: claims.email_verified().unwrap_or(false),
-            groups: groups
-                .filter_map(|group| group.as_str().map(str::to_owned))
-                .collect(),
+            name: plain(claims.name()),
+            username: claims.preferred_username().map(|name| name.as_str().to_owned()),
+            email: claims
+                .email()
+                .map(|email| (email.as_str().to_owned(), claims.email_verified() == Some(true))),
+            groups: self.groups(claims.additional_claims()),
         })
+    }
+}
+
+fn plain(name: Option<&LocalizedClaim<EndUserName>>) -> Option<String> {
+    let name = name?.get(None)?.as_str();
+    (!name.trim().is_empty()).then(|| name.to_owned())
+}
+
+impl Told {
+    fn is_complete(&self) -> bool {
+        self.name.is_some() && self.email.is_some() && self.groups.is_some()
+    }
+
+    /// With what this one does not tell from another. An address and whether it is verified come from the same hand.
+    fn with(self, more: Self) -> Self {
+        Self {
+            name: self.name.or(more.name),
+            username: self.username.or(more.username),
+            email: self.email.or(more.email),
+            groups: self.groups.or(more.groups),
+            ..self
+        }
+    }
+
+    fn identity(self) -> Identity {
+        let (email, email_verified) = self.email.map_or((None, false), |(email, verified)| {
+            (Some(email.to_lowercase()), verified)
+        });
+        Identity {
+            name: self
+                .name
+                .or(self.username)
+                .unwrap_or_else(|| self.subject.clone()),
+            issuer: self.issuer,
+            subject: self.subject,
+            email,
+            email_verified,
+            groups: self.groups.unwrap_or_default(),
+        }
     }
 }
 

@@ -92,10 +92,8 @@ impl Deployments {
             region: slot.region.clone(),
         };
         let ecs = self.aws.ecs(&scope, Purpose::Read).await?;
-        if state.following().is_none()
-            && let (Some(train), Some(car)) = (&deployment.row.train_id, &deployment.row.car_id)
-        {
-            seen.barred = self.check.still_departs(train, car).await?.err();
+        if state.following().is_none() {
+            seen.barred = self.barred(deployment, slot).await?;
         }
         if !matches!(state, State::Registering(_)) {
             // The service before its records: of the two, the record then is the newer.
@@ -162,6 +160,18 @@ impl Deployments {
             _ => {}
         }
         Ok(seen)
+    }
+
+    /// Why nothing may be deployed there any more: asked until ECS is told.
+    async fn barred(&self, deployment: &Deployment, slot: &Slot) -> anyhow::Result<Option<String>> {
+        if slot.live == 0 {
+            let unmapped = "the ECS service is not mapped to this slot any more";
+            return Ok(Some(unmapped.to_owned()));
+        }
+        match (&deployment.row.train_id, &deployment.row.car_id) {
+            (Some(train), Some(car)) => Ok(self.check.still_departs(train, car).await?.err()),
+            _ => Ok(None),
+        }
     }
 
     async fn firing(&self, scope: &Scope, names: &[String]) -> Result<Vec<String>, AwsError> {

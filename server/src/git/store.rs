@@ -70,9 +70,11 @@ pub struct Told<'a> {
     pub clone_url: Result<&'a str, &'a str>,
     /// `main`, where it was told.
     pub default_branch: Option<&'a str>,
+    /// The operator says so in the configuration, and may move a repository; a delivery only introduces one.
+    pub configured: bool,
 }
 
-/// Remembers a repository and gives its id. An address that is not allowed never replaces one that is.
+/// Remembers a repository and gives its id. The first allowed address stays until the configuration names another.
 ///
 /// # Errors
 /// The database does not answer.
@@ -104,10 +106,11 @@ pub async fn know(tx: &mut Tx, told: &Told<'_>) -> sqlx::Result<String> {
     if !clone_url.is_empty() {
         sqlx::query(
             "UPDATE repository SET clone_url = $2, problem = NULL, wanted_at = wanted_at + 1
-             WHERE name = $1 AND clone_url <> $2",
+             WHERE name = $1 AND clone_url <> $2 AND (clone_url = '' OR $3 = 1)",
         )
         .bind(told.name)
         .bind(clone_url)
+        .bind(i64::from(told.configured))
         .execute(tx.connection())
         .await?;
     }

@@ -114,6 +114,7 @@ async fn introduce(inner: &Inner) -> sqlx::Result<()> {
             forge: "github",
             clone_url: Ok(url),
             default_branch: None,
+            configured: true,
         };
         know(&mut tx, &told).await?;
     }
@@ -180,6 +181,7 @@ async fn record(inner: &Inner, tx: &mut Tx, source: &str, news: &News) -> anyhow
         forge: "github",
         clone_url: address.as_deref().map_err(String::as_str),
         default_branch: news.repository.default_branch.as_deref(),
+        configured: false,
     };
     let repository_id = know(tx, &told).await?;
     Ok(match &news.fact {

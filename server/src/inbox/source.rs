@@ -72,13 +72,23 @@ impl Source {
                 "no clone address is known; name one under source.clone_urls.\"{repository}\""
             ));
         };
+        let shown = told.split('@').next_back().unwrap_or_default();
         if told.contains("..")
             || told.contains('@')
             || !self.clone_prefixes.iter().any(|prefix| begins(told, prefix))
         {
             return Err(format!(
-                "the clone address {} begins with none of source.clone_prefixes; add its beginning there, or name the address under source.clone_urls.\"{repository}\"",
-                told.split('@').next_back().unwrap_or_default()
+                "the clone address {shown} begins with none of source.clone_prefixes; add its beginning there, or name the address under source.clone_urls.\"{repository}\""
+            ));
+        }
+        // Else a payload could have the branches of another repository taken for this one's.
+        if !told
+            .strip_suffix(".git")
+            .unwrap_or(told)
+            .ends_with(&format!("/{repository}"))
+        {
+            return Err(format!(
+                "the clone address {shown} is not that of {repository}; name its address under source.clone_urls.\"{repository}\""
             ));
         }
         Ok(told.to_owned())
@@ -133,6 +143,10 @@ mod tests {
         assert!(url("https://forge.example/acme/checkout.git"));
         assert!(url("https://other.example/acme/checkout.git"));
         assert!(!url("https://other.example.evil/acme/checkout.git"));
+        assert!(url("https://forge.example/acme/checkout"));
+        assert!(!url("https://forge.example/evil/checkout.git"));
+        assert!(!url("https://forge.example/evil-acme/checkout.git"));
+        assert!(!url("https://forge.example/acme/checkout-evil.git"));
         assert!(!url("https://forge.example@evil.example/acme/checkout.git"));
         assert!(!url("https://forge.example/../etc"));
         assert!(!url("ext::sh -c id"));

@@ -22,7 +22,8 @@ pub(super) struct Waiting {
     pub(super) attempts: i64,
 }
 
-/// Stores a delivery, or counts that it came again. Gives the id it has here.
+/// Stores a delivery, or counts that it came again. One that was set aside is taken up anew: whoever sends it again by
+/// hand has mended what was wrong with it. Gives the id it has here.
 pub(super) async fn receive(tx: &mut Tx, letter: &Letter) -> sqlx::Result<String> {
     let (id, now) = (tx.id("dlv"), tx.now());
     let new = sqlx::query(
@@ -42,11 +43,18 @@ pub(super) async fn receive(tx: &mut Tx, letter: &Letter) -> sqlx::Result<String
     if new == 1 {
         return Ok(id);
     }
-    sqlx::query("UPDATE delivery SET repeats = repeats + 1 WHERE source = $1 AND delivery = $2")
-        .bind(&letter.source)
-        .bind(&letter.delivery)
-        .execute(tx.connection())
-        .await?;
+    sqlx::query(
+        "UPDATE delivery SET repeats = repeats + 1,
+                body = CASE WHEN state = 'dead' THEN $3 ELSE body END,
+                attempts = CASE WHEN state = 'dead' THEN 0 ELSE attempts END,
+                state = CASE WHEN state = 'dead' THEN 'received' ELSE state END
+         WHERE source = $1 AND delivery = $2",
+    )
+    .bind(&letter.source)
+    .bind(&letter.delivery)
+    .bind(&letter.body)
+    .execute(tx.connection())
+    .await?;
     sqlx::query_scalar("SELECT id FROM delivery WHERE source = $1 AND delivery = $2")
         .bind(&letter.source)
         .bind(&letter.delivery)

@@ -104,6 +104,9 @@ fn place(policy: Option<&Policy>, word: Option<&Word>, candidate: &Candidate) ->
         None => service_name(policy, candidate)?,
     };
     let container = container(policy, word, &service, candidate)?;
+    if word.is_none() {
+        agrees(policy, &service, &container, candidate)?;
+    }
     if service.is_empty()
         || !service
             .chars()
@@ -122,12 +125,18 @@ fn place(policy: Option<&Policy>, word: Option<&Word>, candidate: &Candidate) ->
 
 fn service_name(policy: &Policy, candidate: &Candidate) -> Result<String, String> {
     let tag = policy.mapping.tag.as_deref();
-    if let Some(value) = tag.and_then(|tag| candidate.tags.get(tag)) {
-        return Ok(value.clone());
-    }
     let pattern = policy.mapping.name.as_deref();
-    if let Some(name) = pattern.and_then(|pattern| by_pattern(pattern, &candidate.name)) {
-        return Ok(name.to_owned());
+    let tagged = tag.and_then(|tag| candidate.tags.get(tag));
+    let called = pattern.and_then(|pattern| by_pattern(pattern, &candidate.name));
+    match (tagged, called) {
+        (Some(tagged), Some(called)) if tagged != called => {
+            return Err(format!(
+                "Its tag says that it is {tagged}, its name says {called}. Correct one of them in ECS, or say here which service it is."
+            ));
+        }
+        (Some(tagged), _) => return Ok(tagged.clone()),
+        (None, Some(called)) => return Ok(called.to_owned()),
+        (None, None) => {}
     }
     let mut missing = Vec::new();
     if let Some(tag) = tag {
@@ -140,6 +149,28 @@ fn service_name(policy: &Policy, candidate: &Candidate) -> Result<String, String
         true => "Policy says neither a tag nor a name pattern by which services are known. Say here which service it is.".to_owned(),
         false => format!("Nothing says which service it is: {}. Tag it in ECS, or say here which service it is.", missing.join(" and ")),
     })
+}
+
+/// What runs in the container must come from where policy says that the service's images are: a tag put on the wrong
+/// ECS service would else have another program's image deployed there.
+fn agrees(policy: &Policy, service: &str, container: &str, candidate: &Candidate) -> Result<(), String> {
+    let Some(wanted) = policy
+        .service(service)
+        .and_then(|known| known.image_repository.as_deref())
+    else {
+        return Ok(());
+    };
+    let runs = candidate
+        .containers
+        .iter()
+        .find(|(name, _)| name == container)
+        .map_or("", |(_, image)| image_repository(image));
+    if runs == wanted {
+        return Ok(());
+    }
+    Err(format!(
+        "It says that it is {service}, but its container {container} runs an image of {runs}, where policy says {wanted}. Correct its tag or name in ECS or the policy; or say here which service it is, if it is to run that image from now on."
+    ))
 }
 
 fn by_pattern<'a>(pattern: &str, name: &'a str) -> Option<&'a str> {

@@ -20,6 +20,11 @@ struct Row {
     content: String,
 }
 
+fn read(cipher: &Cipher, arn: &str, sealed: &str) -> anyhow::Result<serde_json::Value> {
+    let content = cipher.open(&format!("task_definition/{arn}"), sealed)?;
+    serde_json::from_str(&content).with_context(|| arn.to_owned())
+}
+
 /// Adopts what runs where nothing is known to be good.
 pub(super) async fn baselines(tx: &mut Tx, cipher: &Cipher) -> anyhow::Result<()> {
     let rows: Vec<Row> = sqlx::query_as(
@@ -33,8 +38,14 @@ pub(super) async fn baselines(tx: &mut Tx, cipher: &Cipher) -> anyhow::Result<()
     .await?;
     for row in rows {
         let arn = &row.running_task_definition;
-        let content = cipher.open(&format!("task_definition/{arn}"), &row.content)?;
-        let content: serde_json::Value = serde_json::from_str(&content).with_context(|| arn.clone())?;
+        // Of one that cannot be read there is no baseline; the others have nothing to do with that.
+        let content = match read(cipher, arn, &row.content) {
+            Ok(content) => content,
+            Err(cause) => {
+                tracing::error!(name: "sync.no_baseline", arn, cause = format!("{cause:#}"), "a stored task definition cannot be read; was keys.data changed?");
+                continue;
+            }
+        };
         let repository = image_repository(&row.running_image);
         // A tag may be moved; the baseline is the bytes that run.
         let pinned = with_image(

@@ -254,14 +254,14 @@ fn settled(deployment: &EcsDeployment) -> bool {
 }
 
 /// What runs: the newest deployment that has settled. One that is rolling out, or failed and was not rolled back,
-/// does not run the service as long as an older one has tasks.
+/// does not run the service as long as an older one has tasks, or it has none itself.
 fn running(service: &EcsService, remembered: &Remembered, was: Option<Running>) -> Option<Running> {
     let primary = service.primary()?;
     let others_run = service
         .deployments
         .iter()
         .any(|other| other.id != primary.id && other.running > 0);
-    if !settled(primary) && (others_run || was.is_some()) {
+    if !settled(primary) && (others_run || (was.is_some() && primary.running == 0)) {
         return was;
     }
     let kept = was.filter(|was| was.deployment == primary.id);

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A tick takes no input and does only what is due. What cannot be read is said beside what was read last, and holds
-//! up nobody else. Facts are written where they differ; events are sent where something changed.
+//! up nobody else: an account that answers slowly is left to the tick that asks it, and others go on. Facts are written where they differ; events are sent where something changed.
 
 mod adopt;
 mod alarms;
@@ -22,8 +22,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use app::text::Millis;
-use futures::future::join_all;
-use tokio::sync::Mutex;
+use futures::future::join3;
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub use scope::{Reader, ScopeState, scopes, shown};
 
@@ -42,23 +43,27 @@ struct Inner {
     aws: Arc<dyn Aws>,
     cipher: Cipher,
     speed: u32,
-    memory: Mutex<Memory>,
+    memories: Mutex<BTreeMap<Scope, Arc<Mutex<Memory>>>>,
+    settled_policy: Mutex<Option<i64>>,
 }
 
-/// What is remembered between ticks; lost with the process and found again.
+/// What is remembered of an account and region between ticks; lost with the process and found again. Locked while it
+/// is read.
 #[derive(Default)]
 struct Memory {
-    tried: BTreeMap<(Scope, Reader), Millis>,
-    ecs: BTreeMap<Scope, ecs::Remembered>,
-    ecr: BTreeMap<Scope, ecr::Remembered>,
-    settled_policy: Option<i64>,
+    tried: BTreeMap<Reader, Millis>,
+    ecs: ecs::Remembered,
+    ecr: ecr::Remembered,
 }
+
+/// What was due, and how it went: account and region, reader, and the reason where it failed.
+type Read = (Scope, Reader, Result<(), String>);
 
 /// What a tick did.
 #[derive(Debug, Default)]
 pub struct Status {
-    /// What was due, and how it went: account and region, reader, and the reason where it failed.
-    pub read: Vec<(Scope, Reader, Result<(), String>)>,
+    /// What was due, and how it went.
+    pub read: Vec<Read>,
 }
 
 impl fmt::Display for Status {
@@ -93,95 +98,135 @@ impl Sync {
             aws,
             cipher,
             speed: speed.clamp(1, 1000),
-            memory: Mutex::default(),
+            memories: Mutex::default(),
+            settled_policy: Mutex::default(),
         }))
     }
 
-    /// Reads what is due.
+    /// Reads what is due and is not being read by another tick.
     ///
     /// # Errors
-    /// The database does not answer, or holds what cannot be read. What AWS refuses is no error: it stands in the
-    /// status and beside the numbers.
+    /// The database does not answer. What AWS refuses is no error, nor is a row of an account that cannot be read: it
+    /// stands in the status and beside the numbers.
     pub async fn tick(&self) -> anyhow::Result<Status> {
         let inner = &*self.0;
-        let mut memory = inner.memory.lock().await;
         let revision = policy::current(&inner.db).await?;
         let policy = revision.as_ref().map(|revision| revision.policy.clone());
         let scopes = inner.scopes(policy.as_deref());
-        let now = inner.db.now();
-        let due = |tried: &BTreeMap<(Scope, Reader), Millis>, scope: &Scope, reader: Reader| {
-            let wait = reader.every() / i64::from(inner.speed);
-            let last = tried.get(&(scope.clone(), reader));
-            last.is_none_or(|last| now - last >= wait)
-        };
-        let Memory { tried, ecs, ecr, .. } = &mut *memory;
-        for scope in &scopes {
-            ecs.entry(scope.clone()).or_default();
-            ecr.entry(scope.clone()).or_default();
-        }
-        let mut rounds: Vec<futures::future::BoxFuture<'_, (Scope, Reader, Outcome)>> = Vec::new();
-        for (scope, remembered) in ecs.iter_mut().filter(|(scope, _)| scopes.contains(scope)) {
-            if due(tried, scope, Reader::Ecs) {
-                rounds.push(Box::pin(async move {
-                    (
-                        scope.clone(),
-                        Reader::Ecs,
-                        ecs::round(inner, scope, remembered).await,
-                    )
-                }));
-            }
-        }
-        for (scope, remembered) in ecr.iter_mut().filter(|(scope, _)| scopes.contains(scope)) {
-            if due(tried, scope, Reader::Ecr) {
-                rounds.push(Box::pin(async move {
-                    (
-                        scope.clone(),
-                        Reader::Ecr,
-                        ecr::round(inner, scope, remembered).await,
-                    )
-                }));
-            }
-        }
-        for (scope, policy) in scopes
-            .iter()
-            .filter_map(|scope| Some((scope, policy.as_deref()?)))
-        {
-            if due(tried, scope, Reader::Alarms) {
-                rounds.push(Box::pin(async move {
-                    (
-                        scope.clone(),
-                        Reader::Alarms,
-                        alarms::round(inner, scope, policy).await,
-                    )
-                }));
-            }
-        }
-        let ended = join_all(rounds).await;
+        let mut rounds: FuturesUnordered<_> = inner
+            .idle(&scopes)
+            .await?
+            .into_iter()
+            .map(|(scope, memory)| inner.read(scope, memory, policy.as_deref()))
+            .collect();
         let mut status = Status::default();
-        for (scope, reader, outcome) in ended {
-            tried.insert((scope.clone(), reader), now);
-            let outcome = outcome?;
-            scope::keep(&inner.db, &scope, reader, outcome.as_ref().err()).await?;
-            if let Err(cause) = &outcome {
-                tracing::warn!(name: "sync.missed", %scope, %reader, %cause, "an account cannot be read");
-            }
-            let outcome = outcome.map_err(|cause| cause.to_string());
-            status.read.push((scope, reader, outcome));
+        while let Some(read) = rounds.next().await {
+            status.read.extend(read?);
         }
         let number = revision.map(|revision| revision.number);
-        let looked = status.read.iter().any(|(_, reader, _)| *reader == Reader::Ecs);
-        if looked || memory.settled_policy != number {
-            let mut tx = inner.db.begin().await?;
-            service::settle(&inner.db, &mut tx).await?;
-            adopt::baselines(&mut tx, &inner.cipher).await?;
-            tx.commit().await?;
-            memory.settled_policy = number;
+        let mut settled = inner.settled_policy.lock().await;
+        if *settled != number {
+            inner.settle().await?;
+            *settled = number;
         }
         Ok(status)
     }
 }
 
 impl Inner {
+    /// Of these accounts and regions those that nobody reads now; others are forgotten.
+    async fn idle(&self, scopes: &BTreeSet<Scope>) -> anyhow::Result<Vec<(Scope, OwnedMutexGuard<Memory>)>> {
+        let mut memories = self.memories.lock().await;
+        if !memories.keys().eq(scopes) {
+            scope::forget_others(&self.db, scopes).await?;
+            memories.retain(|scope, _| scopes.contains(scope));
+            for scope in scopes {
+                memories.entry(scope.clone()).or_default();
+            }
+        }
+        Ok(memories
+            .iter()
+            .filter_map(|(scope, memory)| Some((scope.clone(), memory.clone().try_lock_owned().ok()?)))
+            .collect())
+    }
+
+    /// Reads what is due of one account and region.
+    async fn read(
+        &self,
+        scope: Scope,
+        mut memory: OwnedMutexGuard<Memory>,
+        policy: Option<&Policy>,
+    ) -> anyhow::Result<Vec<Read>> {
+        let now = self.db.now();
+        let Memory { tried, ecs, ecr } = &mut *memory;
+        let mut is_due = |reader: Reader| {
+            let last = tried.get(&reader);
+            let due = last.is_none_or(|last| now - last >= self.paced(reader.every()));
+            if due {
+                tried.insert(reader, now);
+            }
+            due
+        };
+        let (ecs_is_due, ecr_is_due) = (is_due(Reader::Ecs), is_due(Reader::Ecr));
+        let policy = policy.filter(|_| is_due(Reader::Alarms));
+        let scope = &scope;
+        let (ecs, ecr, alarms) = join3(
+            async {
+                if !ecs_is_due {
+                    return Ok(None);
+                }
+                let read = self
+                    .kept(scope, Reader::Ecs, now, ecs::round(self, scope, ecs).await)
+                    .await?;
+                self.settle().await?;
+                Ok(Some(read))
+            },
+            async {
+                if !ecr_is_due {
+                    return Ok(None);
+                }
+                let outcome = ecr::round(self, scope, ecr).await;
+                self.kept(scope, Reader::Ecr, now, outcome).await.map(Some)
+            },
+            async {
+                let Some(policy) = policy else { return Ok(None) };
+                let outcome = alarms::round(self, scope, policy).await;
+                self.kept(scope, Reader::Alarms, now, outcome).await.map(Some)
+            },
+        )
+        .await;
+        let read: anyhow::Result<Vec<Option<Read>>> = [ecs, ecr, alarms].into_iter().collect();
+        Ok(read?.into_iter().flatten().collect())
+    }
+
+    /// Writes how a round went beside what it read.
+    async fn kept(
+        &self,
+        scope: &Scope,
+        reader: Reader,
+        started: Millis,
+        outcome: Outcome,
+    ) -> anyhow::Result<Read> {
+        let outcome = match outcome {
+            Ok(read) => read.map_err(|cause| cause.to_string()),
+            Err(fault) => Err(format!("what is stored of it cannot be used: {fault:#}")),
+        };
+        scope::keep(&self.db, scope, reader, started, outcome.as_ref().err()).await?;
+        if let Err(cause) = &outcome {
+            tracing::warn!(name: "sync.missed", %scope, %reader, cause, "an account cannot be read");
+        }
+        Ok((scope.clone(), reader, outcome))
+    }
+
+    /// Puts what was read into its places.
+    async fn settle(&self) -> anyhow::Result<()> {
+        let mut tx = self.db.begin().await?;
+        service::settle(&self.db, &mut tx).await?;
+        adopt::baselines(&mut tx, &self.cipher).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// Configured accounts and regions, and those that policy binds environments to.
     fn scopes(&self, policy: Option<&Policy>) -> BTreeSet<Scope> {
         let bound = policy

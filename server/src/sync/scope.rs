@@ -1,12 +1,12 @@
 //! How reading an account and region goes, in the `scope` table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use app::board::ScopeFreshness;
 use app::text::{Freshness, Millis};
 use app::worded;
 
-use crate::aws::{AwsError, Scope};
+use crate::aws::Scope;
 use crate::db::{Db, Inconsistent};
 
 worded! {
@@ -118,12 +118,35 @@ pub fn shown(
         .collect()
 }
 
-/// Writes how a round went.
+/// Forgets accounts and regions that neither the configuration nor policy names any more.
+pub(super) async fn forget_others(db: &Db, scopes: &BTreeSet<Scope>) -> anyhow::Result<()> {
+    let mut tx = db.begin().await?;
+    let known: Vec<(String, String)> = sqlx::query_as("SELECT DISTINCT account, region FROM scope")
+        .fetch_all(tx.connection())
+        .await?;
+    for (account, region) in known {
+        let scope = Scope { account, region };
+        if scopes.contains(&scope) {
+            continue;
+        }
+        sqlx::query("DELETE FROM scope WHERE account = $1 AND region = $2")
+            .bind(&scope.account)
+            .bind(&scope.region)
+            .execute(tx.connection())
+            .await?;
+        tx.event("sync", scope.to_string());
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Writes how a round that began then went.
 pub(super) async fn keep(
     db: &Db,
     scope: &Scope,
     reader: Reader,
-    fault: Option<&AwsError>,
+    started: Millis,
+    problem: Option<&String>,
 ) -> anyhow::Result<()> {
     let mut tx = db.begin().await?;
     let before: Option<(i64, Option<String>)> = sqlx::query_as(
@@ -134,13 +157,11 @@ pub(super) async fn keep(
     .bind(reader.as_str())
     .fetch_optional(tx.connection())
     .await?;
-    let problem = fault.map(ToString::to_string);
-    let missed = match (&before, fault) {
+    let missed = match (&before, problem) {
         (_, None) => 0,
         (Some((missed, _)), Some(_)) => missed + 1,
         (None, Some(_)) => 1,
     };
-    let now = tx.now();
     sqlx::query(
         "INSERT INTO scope (account, region, reader, read_at, missed, problem) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (account, region, reader) DO UPDATE
@@ -149,13 +170,13 @@ pub(super) async fn keep(
     .bind(&scope.account)
     .bind(&scope.region)
     .bind(reader.as_str())
-    .bind(fault.is_none().then_some(now))
+    .bind(problem.is_none().then_some(started))
     .bind(missed)
-    .bind(&problem)
+    .bind(problem)
     .execute(tx.connection())
     .await?;
     let said = before.map(|(_, problem)| problem);
-    if said.as_ref() != Some(&problem) || missed == 3 {
+    if said.as_ref().map(Option::as_ref) != Some(problem) || missed == 3 {
         tx.event("sync", format!("{} {}", scope.account, scope.region));
     }
     tx.commit().await?;

@@ -140,6 +140,7 @@ async fn any_order_of_news_and_any_repetition_ends_in_the_same_build() {
                 forge: "github",
                 clone_url: Ok(CHECKOUT),
                 default_branch: None,
+                configured: false,
             };
             let repository_id = know(&mut tx, &repository).await.unwrap();
             let orders = permutations(script("").len());

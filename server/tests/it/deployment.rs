@@ -67,6 +67,27 @@ async fn a_good_image_rolls_out_and_is_known_good_then() {
     }
 }
 
+/// Unmapped services are never deployed, also where they were mapped when the deployment was asked for.
+#[tokio::test]
+async fn a_service_that_was_unmapped_meanwhile_is_left_alone() {
+    let rollout = Rollout::new(Store::sqlite().await).await;
+    let id = rollout.ask(&rollout.second).await.unwrap();
+    let mut tx = rollout.store.db.begin().await.unwrap();
+    sqlx::query("UPDATE ecs_service SET slot_id = NULL")
+        .execute(tx.connection())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let view = rollout.rest(&id, 60).await;
+    assert_eq!(view.state, Word::FailedUnchanged, "{view:#?}");
+    assert!(
+        view.verdict.contains("not mapped to this slot any more"),
+        "{}",
+        view.verdict
+    );
+    assert_eq!(rollout.effects().updated, 0);
+}
+
 #[tokio::test]
 async fn the_circuit_breaker_s_rollback_is_told_as_a_failure_with_its_cause() {
     for (failure, class) in [

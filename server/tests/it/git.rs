@@ -13,6 +13,7 @@ async fn tell(store: &Store, name: &str, url: &str) -> String {
         forge: "github",
         clone_url: Ok(url),
         default_branch: Some("main"),
+        configured: true,
     };
     let id = know(&mut tx, &told).await.unwrap();
     want(&mut tx, &id).await.unwrap();

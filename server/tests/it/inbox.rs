@@ -340,7 +340,8 @@ async fn a_delivery_that_cannot_be_applied_stops_no_other_and_dies_after_five_tr
     for store in Store::each().await {
         let door = Door::open(&store.db);
         let payload = |name: &str| {
-            let mut payload = push("https://github.com/x/y.git", "main", &"a".repeat(40));
+            let url = format!("https://github.com/{name}.git");
+            let mut payload = push(&url, "main", &"a".repeat(40));
             payload["repository"]["full_name"] = json!(name);
             payload
         };
@@ -383,6 +384,23 @@ async fn a_delivery_that_cannot_be_applied_stops_no_other_and_dies_after_five_tr
             .unwrap();
         assert_eq!(bad.state, DeliveryState::Dead);
         assert!(bad.effect.starts_with("could not be applied"), "{}", bad.effect);
+
+        // Mended, and sent again by hand under the same number: it is taken up anew.
+        let mut tx = store.db.begin().await.unwrap();
+        sqlx::query("DROP INDEX poison")
+            .execute(tx.connection())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        door.deliver("bad", "push", payload("acme/poison").to_string().as_bytes())
+            .await;
+        assert_eq!(door.inbox.tick().await.unwrap().applied, 1);
+        let bad = deliveries(&store.db)
+            .await
+            .into_iter()
+            .find(|delivery| delivery.delivery == "bad")
+            .unwrap();
+        assert_eq!((bad.state, bad.repeats), (DeliveryState::Applied, 1));
     }
 }
 
@@ -414,6 +432,24 @@ async fn a_repository_with_an_address_that_is_not_allowed_is_shown_with_its_prob
         &push("https://evil.example/acme/checkout.git", "main", &"c".repeat(40)),
     )
     .await;
+    // Whoever may sign for one repository cannot have another's branches taken for it.
+    for (delivery, url) in [
+        ("four", "https://github.com/evil/checkout.git"),
+        ("five", "https://github.com/acme/checkout"),
+    ] {
+        door.tell(delivery, "push", &push(url, "main", &"d".repeat(40)))
+            .await;
+    }
+    let four = deliveries(&store.db)
+        .await
+        .into_iter()
+        .find(|delivery| delivery.delivery == "four")
+        .unwrap();
+    assert!(
+        four.effect.contains("is not that of acme/checkout"),
+        "{}",
+        four.effect
+    );
     let repository = server::git::store::repository(&store.db, "acme/checkout")
         .await
         .unwrap()

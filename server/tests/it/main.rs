@@ -13,6 +13,7 @@ mod audit;
 mod aws;
 mod board;
 mod build;
+mod config;
 mod crash;
 mod db;
 mod deployment;

@@ -31,6 +31,13 @@ fn candidate(name: &str) -> Candidate {
     }
 }
 
+const CHECKOUT: &str = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/acme/checkout:main-1";
+
+fn running(image: &str, mut candidate: Candidate) -> Candidate {
+    candidate.containers = vec![("web".to_owned(), image.to_owned())];
+    candidate
+}
+
 fn tagged(name: &str, service: &str) -> Candidate {
     let mut candidate = candidate(name);
     candidate
@@ -63,17 +70,38 @@ fn is(service: &str, container: &str) -> Result<(String, String), String> {
 }
 
 #[test]
-fn a_persons_word_comes_before_a_tag_and_a_tag_before_the_name() {
-    let both = tagged("prod-checkout-svc", "catalog");
+fn a_tag_or_a_name_says_which_service_it_is_and_a_person_where_they_differ() {
+    let named = running(CHECKOUT, candidate("prod-checkout-svc"));
+    assert_eq!(planned(&[], &[named]), [is("checkout", "web")]);
     assert_eq!(
-        planned(&[], &[candidate("prod-checkout-svc")]),
-        [is("checkout", "web")]
+        planned(&[], &[tagged("legacy", "catalog")]),
+        [is("catalog", "web")]
     );
-    assert_eq!(planned(&[], std::slice::from_ref(&both)), [is("catalog", "web")]);
+    let both = tagged("prod-checkout-svc", "catalog");
+    let unclear = planned(&[], std::slice::from_ref(&both)).remove(0).unwrap_err();
+    assert!(
+        unclear.contains("tag says that it is catalog") && unclear.contains("name says checkout"),
+        "{unclear}"
+    );
     assert_eq!(
         planned(&[("prod-checkout-svc", "search", "web")], &[both]),
         [is("search", "web")]
     );
+}
+
+#[test]
+fn what_runs_another_services_image_is_not_taken_for_a_service() {
+    let mistaken = tagged("search", "checkout");
+    let why = planned(&[], std::slice::from_ref(&mistaken))
+        .remove(0)
+        .unwrap_err();
+    assert!(why.contains("runs an image of nginx"), "{why}");
+    assert_eq!(
+        planned(&[("search", "checkout", "web")], &[mistaken]),
+        [is("checkout", "web")]
+    );
+    let right = running(CHECKOUT, tagged("search", "checkout"));
+    assert_eq!(planned(&[], &[right]), [is("checkout", "web")]);
 }
 
 #[test]
@@ -125,8 +153,8 @@ fn of_several_containers_the_one_with_the_services_image_carries_it() {
 
 #[test]
 fn a_second_service_for_a_slot_is_refused_and_the_first_keeps_it() {
-    let mut first = tagged("one", "checkout");
-    let second = tagged("two", "checkout");
+    let mut first = running(CHECKOUT, tagged("one", "checkout"));
+    let second = running(CHECKOUT, tagged("two", "checkout"));
     let both = planned(&[], &[first.clone(), second.clone()]);
     assert!(both[0].as_ref().is_err_and(|why| why.contains("two")), "{both:?}");
     assert!(both[1].as_ref().is_err_and(|why| why.contains("one")), "{both:?}");

@@ -13,18 +13,19 @@ impl Repository {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let repository = Self { folder };
+        std::fs::create_dir_all(repository.path()).expect("makes the folder");
         repository.git(&["init", "--quiet", "--initial-branch=main", "."]);
         repository
     }
 
     /// Its address.
     pub fn url(&self) -> String {
-        format!("file://{}", self.folder.path().display())
+        format!("file://{}", self.path().display())
     }
 
     /// Where it lies.
     pub fn path(&self) -> PathBuf {
-        self.folder.path().to_owned()
+        self.folder.path().join("acme/checkout")
     }
 
     /// Commits on a branch, made from where we stand if there is none, and gives the commit's id.
@@ -55,7 +56,7 @@ impl Repository {
 
     fn try_git(&self, arguments: &[&str]) -> Option<String> {
         let output = Command::new("git")
-            .current_dir(self.folder.path())
+            .current_dir(self.path())
             .args(arguments)
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
