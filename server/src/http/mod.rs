@@ -9,6 +9,7 @@ mod csrf;
 mod headers;
 mod health;
 mod identify;
+mod page_task;
 mod pages;
 mod session;
 mod sse;

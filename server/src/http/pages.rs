@@ -5,25 +5,19 @@ use std::sync::Arc;
 use app::account::Actor;
 use app::backend::{Backend, ReplyPort};
 use axum::Router;
-use axum::body::Body;
-use axum::extract::Request;
 use axum::http::{StatusCode, header, request::Parts};
-use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse, Response};
+use axum::middleware::from_fn;
 use leptos::config::LeptosOptions;
 use leptos::nonce::Nonce;
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
-use tracing::Instrument as _;
 
-use super::Edge;
 use super::headers::PageNonce;
-
-/// Pages larger than this are a fault of ours.
-const LARGEST_PAGE: usize = 16 << 20;
+use super::{Edge, page_task};
 
 /// Every page and server function.
 pub fn router(edge: &Edge) -> Router {
+    page_task::install();
     register_server_functions();
     let options = options(edge);
     let routes = generate_route_list(app::App);
@@ -34,7 +28,7 @@ pub fn router(edge: &Edge) -> Router {
         .leptos_routes_with_context(&options, routes, context, move || {
             app::shell(shell_options.clone())
         })
-        .layer(from_fn(drain))
+        .layer(from_fn(page_task::drain))
         .with_state(options)
 }
 
@@ -83,6 +77,7 @@ pub fn register_server_functions() {
 
 /// The paths of all pages, as axum writes them; for the test of the permission table.
 pub fn page_paths() -> Vec<String> {
+    page_task::install();
     generate_route_list(app::App)
         .iter()
         .map(|route| route.path().to_owned())
@@ -129,40 +124,6 @@ fn theme(parts: &Parts) -> app::ui::Theme {
         Some("dark") => app::ui::Theme::Dark,
         _ => app::ui::Theme::System,
     }
-}
-
-/// Runs a page to its end even where the browser hangs up meanwhile. Leptos frees what a page allocated when its body
-/// has been read to the end; a body that is dropped before leaks it. Gone with leptos 0.9.
-async fn drain(request: Request, next: Next) -> Response {
-    let path = request.uri().path().to_owned();
-    let whole = async move {
-        let (parts, body) = next.run(request).await.into_parts();
-        match axum::body::to_bytes(body, LARGEST_PAGE).await {
-            Ok(bytes) => Response::from_parts(parts, Body::from(bytes)),
-            Err(cause) => {
-                tracing::error!(name: "page.broken", %cause, "a page broke off or is too large");
-                broken()
-            }
-        }
-    };
-    tokio::spawn(whole.in_current_span())
-        .await
-        .unwrap_or_else(|cause| {
-            let what = cause.try_into_panic().map_or_else(
-                |_| "cancelled".to_owned(),
-                |panic| super::panic_text(&*panic).to_owned(),
-            );
-            tracing::error!(name: "page.panicked", path, what, "making a page panicked");
-            broken()
-        })
-}
-
-fn broken() -> Response {
-    (
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "This page could not be made. The log says why.",
-    )
-        .into_response()
 }
 
 /// What a page or server function says about its HTTP answer.
