@@ -56,9 +56,6 @@ impl Logins {
 async fn offer(provider: &Provider) -> LoginProvider {
     let config = &provider.config;
     let problem = provider.problem().await;
-    if let Some(problem) = &problem {
-        tracing::warn!(name: "login.unreachable", provider = config.name, problem = one_line(problem), "an identity provider cannot be used");
-    }
     LoginProvider {
         name: config.name.clone(),
         label: config.label.clone().unwrap_or_else(|| config.name.clone()),
@@ -229,7 +226,7 @@ fn failed(cause: &LoginError) -> Response {
 }
 
 /// Texts of providers and browsers stay one line of the log.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.chars()
         .map(|letter| if letter.is_control() { ' ' } else { letter })
         .take(400)

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use url::Url;
 
+use super::login::one_line;
 use crate::clock::SharedClock;
 use crate::config::Login;
 
@@ -192,6 +193,12 @@ impl Provider {
             Some(found) => found.document.clone(),
             None => {
                 let document = self.discover().await;
+                let before = found.as_ref().and_then(|found| found.document.as_ref().err());
+                if let Err(problem) = &document
+                    && before != Some(problem)
+                {
+                    tracing::warn!(name: "login.unreachable", provider = self.config.name, issuer = %self.config.issuer, problem = one_line(problem), "an identity provider (login.issuer) cannot be used");
+                }
                 *found = Some(Found {
                     document: document.clone(),
                     at: now,
