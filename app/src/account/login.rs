@@ -4,40 +4,42 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use super::{LoadProviders, LoginProvider};
-use crate::ui::{EmptyState, encode, loaded, part, use_query};
-use crate::wire::{Question, ask};
+use crate::ui::{EmptyState, Query, encode, still, use_query};
+use crate::wire::Question;
 
 /// The login page.
 #[component]
 pub fn LoginPage() -> impl IntoView {
     let query = use_query();
-    let providers = ask(|| Question::new(LoadProviders {}));
     view! {
         <Title text="Log in · Yardmaster" />
         <div class="login">
             <h1>"Log in to Yardmaster"</h1>
             <p class="dim">"What runs where, what goes next, and who must agree."</p>
-            {part(move || query.get().get("problem").map(|problem| view! { <p role="alert" class="outcome bad">{problem_words(&problem)}</p> }))}
-            {loaded(
-                providers,
-                move |providers: Vec<LoginProvider>| {
-                    let return_to = safe_path(query.get_untracked().get("return_to"));
-                    if providers.is_empty() {
-                        return view! {
-                            <EmptyState title="No way to log in is configured">
-                                "Add an identity provider to the configuration and start Yardmaster again."
-                            </EmptyState>
-                        }
-                            .into_any();
-                    }
-                    providers
-                        .into_iter()
-                        .map(|provider| view! { <ProviderLink provider return_to=return_to.clone() /> })
-                        .collect_view()
-                        .into_any()
-                },
-            )}
+            {still(|| Question::new(LoadProviders {}), move |providers| view! { <Ways providers query=query.get_untracked() /> })}
         </div>
+    }
+}
+
+#[component]
+fn Ways(providers: Vec<LoginProvider>, query: Query) -> impl IntoView {
+    let return_to = safe_path(query.get("return_to"));
+    let none = providers.is_empty();
+    let problem = query
+        .get("problem")
+        .map(|problem| view! { <p role="alert" class="outcome bad">{problem_words(&problem)}</p> });
+    let links = providers
+        .into_iter()
+        .map(|provider| view! { <ProviderLink provider return_to=return_to.clone() /> })
+        .collect_view();
+    view! {
+        {problem}
+        {links}
+        {none.then(|| view! {
+            <EmptyState title="No way to log in is configured">
+                "Add an identity provider to the configuration and start Yardmaster again."
+            </EmptyState>
+        })}
     }
 }
 

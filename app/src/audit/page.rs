@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 
 use super::{AuditEntry, AuditFilter, AuditPage as Entries, LoadAudit};
-use crate::ui::{DataTable, EmptyState, PageHead, Pagination, Query, Time, loaded, use_query};
-use crate::wire::{Question, ask};
+use crate::ui::{DataTable, EmptyState, PageHead, Pagination, Query, Time, still, use_query};
+use crate::wire::Question;
 
 impl AuditFilter {
     /// Reads the address.
@@ -22,11 +22,13 @@ impl AuditFilter {
 #[component]
 pub fn AuditPage() -> impl IntoView {
     let query = use_query();
-    let filter = Memo::new(move |_| AuditFilter::from_query(&query.get()));
-    let entries = ask(move || Question::new(LoadAudit { filter: filter.get() }));
+    let question = move || {
+        let filter = AuditFilter::from_query(&query.get_untracked());
+        Question::new(LoadAudit { filter })
+    };
     view! {
         <PageHead title="Audit"/>
-        {loaded(entries, move |page| view! { <Page page query=query.get_untracked()/> })}
+        {still(question, move |page| view! { <Page page query=query.get_untracked()/> })}
     }
 }
 

@@ -4,8 +4,8 @@ use leptos::prelude::*;
 
 use super::chart::WeeklyBars;
 use super::{EnvironmentMetrics, LoadMetrics, Metrics};
-use crate::ui::{EmptyState, PageHead, Section, Time, duration_text, encode, line_class, loaded, use_query};
-use crate::wire::{Question, ask};
+use crate::ui::{EmptyState, PageHead, Section, Time, duration_text, encode, line_class, still, use_query};
+use crate::wire::Question;
 
 const RANGES: [u32; 3] = [30, 90, 365];
 
@@ -13,34 +13,29 @@ const RANGES: [u32; 3] = [30, 90, 365];
 #[component]
 pub fn MetricsPage() -> impl IntoView {
     let query = use_query();
-    let days = Memo::new(move |_| {
-        let asked = query.get().get("days").and_then(|days| days.parse().ok());
-        asked.filter(|days| (1..=366).contains(days)).unwrap_or(90_u32)
-    });
-    let metrics = ask(move || Question::new(LoadMetrics { days: days.get() }));
+    let question = move || {
+        let asked = query
+            .get_untracked()
+            .get("days")
+            .and_then(|days| days.parse().ok());
+        let days = asked.filter(|days| (1..=366).contains(days)).unwrap_or(90);
+        Question::new(LoadMetrics { days })
+    };
     view! {
-        <PageHead title="Metrics">
-            <Ranges days/>
-        </PageHead>
-        {loaded(metrics, |metrics| view! { <Numbers metrics/> })}
+        <PageHead title="Metrics"/>
+        {still(question, |metrics| view! { <Numbers metrics/> })}
     }
 }
 
 #[component]
-fn Ranges(days: Memo<u32>) -> impl IntoView {
-    view! {
-        <nav class="ranges" aria-label="Time range">
-            {RANGES
-                .map(|range| {
-                    view! {
-                        <a href=format!("/metrics?days={range}") aria-current=move || (days.get() == range).then_some("page")>
-                            {format!("{range} days")}
-                        </a>
-                    }
-                })
-                .collect_view()}
-        </nav>
-    }
+fn Ranges(days: u32) -> impl IntoView {
+    let link = |range: u32| {
+        let current = (days == range).then_some("page");
+        view! {
+            <a href=format!("/metrics?days={range}") rel="external" aria-current=current>{format!("{range} days")}</a>
+        }
+    };
+    view! { <nav class="ranges" aria-label="Time range">{RANGES.map(link).collect_view()}</nav> }
 }
 
 #[component]
@@ -53,7 +48,10 @@ fn Numbers(metrics: Metrics) -> impl IntoView {
     } = metrics;
     let none = environments.is_empty();
     view! {
-        <p class="dim">{format!("The last {days} days, counted ")} <Time at=now/></p>
+        <div class="bar">
+            <p class="dim">{format!("The last {days} days, counted ")} <Time at=now/></p>
+            <Ranges days/>
+        </div>
         {none.then(|| view! {
             <EmptyState title="No environment yet">
                 <p>"Apply a policy that names environments; their numbers appear here."</p>

@@ -32,8 +32,8 @@ pub fn Pagination(
     (first.is_some() || next.is_some()).then(|| {
         view! {
             <nav class="pages" aria-label="Pages">
-                {first.map(|href| view! { <a href=href>"Newest"</a> })}
-                {next.map(|href| view! { <a href=href rel="next">"Older"</a> })}
+                {first.map(|href| view! { <a href=href rel="external">"Newest"</a> })}
+                {next.map(|href| view! { <a href=href rel="next external">"Older"</a> })}
             </nav>
         }
     })
