@@ -10,7 +10,7 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use web_sys::{EventSource, MessageEvent};
 
-use crate::wire::{Question, read, read_outcome};
+use crate::wire::{Question, from_text, read, read_outcome};
 
 /// What may be told of. The server names one in every message.
 const TOPICS: [&str; 6] = ["train", "deployment", "slot", "build", "sync", "audit"];
@@ -123,7 +123,7 @@ impl Live {
         };
         let on_change = Closure::<dyn Fn(MessageEvent)>::new(move |message: MessageEvent| {
             let text = message.data().as_string().unwrap_or_default();
-            if let Ok(change) = serde_json::from_str::<Change>(&text) {
+            if let Ok(change) = from_text::<Change>(&text) {
                 self.note(|topic| topic == change.topic);
             }
         });

@@ -4,6 +4,8 @@
 //! In between nothing is generic. Leptos' own resources, actions and server-function clients are instantiated once per
 //! type that passes through them, and in the browser bundle that machinery outweighs the pages; here it exists once.
 
+mod tree;
+
 #[cfg(feature = "ssr")]
 use std::{pin::Pin, sync::Arc};
 
@@ -12,6 +14,8 @@ use leptos::server::codee::string::FromToStringCodec;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use server_fn::ServerFn;
+
+pub use tree::from_text;
 
 use crate::error::ApiError;
 
@@ -98,7 +102,7 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, ApiError> {
         .strip_prefix(before)
         .and_then(|text| text.strip_suffix(after));
     match value {
-        Some(value) => serde_json::from_str(value).map_err(|_| unreadable()),
+        Some(value) => from_text(value).map_err(|_| unreadable()),
         None => Err(read_error(text)),
     }
 }
@@ -112,7 +116,7 @@ pub fn read_outcome(text: &str) -> Result<(), ApiError> {
 }
 
 fn read_error(text: &str) -> ApiError {
-    match serde_json::from_str::<Result<IgnoredAny, ApiError>>(text) {
+    match from_text::<Result<IgnoredAny, ApiError>>(text) {
         Ok(Err(error)) => error,
         _ => unreadable(),
     }
