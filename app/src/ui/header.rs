@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 use wasm_bindgen::JsCast;
 
-use super::notes::either;
+use super::notes::{Place, either};
 use super::query::encode;
 use super::theme::ThemeMenu;
 use super::time::keep_times;
@@ -15,13 +15,14 @@ use crate::wire::{Question, ask};
 /// The header. Knows nobody on the login page, and then shows only its name.
 #[component]
 pub fn Header() -> impl IntoView {
-    let tick = live::live(&["train", "sync"]);
+    let tick = live::live(&["train", "sync", "policy"]);
     let header = ask(move || Question::new(LoadHeader {}).at(tick.get()));
     keep_times();
     menus_close();
     keys_work();
     either(
         header,
+        Place::Anywhere,
         || (),
         |header| view! { <Known header /> },
         |_| view! { <Unknown /> }.into_any(),
@@ -30,7 +31,7 @@ pub fn Header() -> impl IntoView {
 
 #[component]
 fn Known(header: HeaderView) -> impl IntoView {
-    live::connect();
+    live::listen(true);
     let HeaderView {
         me,
         unmapped,
@@ -90,6 +91,7 @@ fn Known(header: HeaderView) -> impl IntoView {
 
 #[component]
 fn Unknown() -> impl IntoView {
+    live::listen(false);
     view! {
         <header class="top">
             <a class="brand" href="/"><Brand /></a>
