@@ -117,7 +117,8 @@ fn person_view(id: String, people: ReadSignal<People>) -> AnyView {
     view! { <option value=id>{name}</option> }.into_any()
 }
 
-#[cfg(all(test, feature = "ssr"))]
+#[cfg(test)]
+#[cfg(feature = "ssr")]
 mod tests {
     use super::super::UnmatchedAuthor;
     use super::*;

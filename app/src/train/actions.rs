@@ -187,7 +187,8 @@ fn consent_view((manifest, cars): (String, usize)) -> impl IntoView {
     }
 }
 
-#[cfg(all(test, feature = "ssr"))]
+#[cfg(test)]
+#[cfg(feature = "ssr")]
 mod tests {
     use serde_json::json;
 
