@@ -51,23 +51,44 @@ pub mod server_functions {
 /// The document around every page; the server renders it, the browser takes over its body.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     let theme = use_context::<ui::Theme>().unwrap_or_default();
+    let mark = use_context::<live::Mark>().map(|mark| mark.0);
     let style = format!("/{}/{}.css", options.site_pkg_dir, options.output_name);
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-theme=theme.as_str()>
+        <html lang="en" data-theme=theme.as_str() data-seq=mark>
             <head>
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1" />
                 <meta name="color-scheme" content="light dark" />
                 <link rel="icon" type="image/svg+xml" href="/favicon.svg" />
                 <link rel="stylesheet" href=style />
-                <HydrationScripts options />
+                <Bundle options />
                 <MetaTags />
             </head>
             <body>
                 <App />
             </body>
         </html>
+    }
+}
+
+/// What makes the browser load the bundle and let it take over the page. Leptos' own `HydrationScripts` gives its nonce
+/// to the script only: our content policy would stop the module from being loaded ahead.
+#[component]
+fn Bundle(options: LeptosOptions) -> impl IntoView {
+    let nonce = leptos::nonce::use_nonce();
+    let file = format!("/{}/{}", options.site_pkg_dir, options.output_name);
+    let module = format!("{file}.js");
+    let wasm = format!("{file}_bg.wasm");
+    let script = format!(
+        "import({module:?}).then(bundle => bundle.default({{ module_or_path: {wasm:?} }}).then(() => bundle.hydrate()))"
+    );
+    view! {
+        <link rel="modulepreload" href=module nonce=nonce.clone() />
+        <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin="" />
+        <script type="module" nonce=nonce>
+            {script}
+        </script>
     }
 }
 

@@ -156,7 +156,12 @@ async fn send(path: &'static str, form: String) -> Result<String, ApiError> {
         server_fn::redirect::call_redirect_hook(&address);
     }
     let (before, after) = if status < 400 { GOOD } else { ("{\"Err\":", "}") };
-    Ok([before, &text, after].concat())
+    let answer = [before, &text, after].concat();
+    // What stands between us and the server speaks for it, in words of its own.
+    if status >= 500 && read_error(&answer) == unreadable() {
+        return Ok(NO_ANSWER.to_owned());
+    }
+    Ok(answer)
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ fn SessionRow(session: SessionView, revoke: Act) -> impl IntoView {
             <td><Time at=created_at /></td>
             <td><Time at=seen_at /></td>
             <td><Time at=expires_at /></td>
-            <td><ActionButton act=revoke choice hidden=vec![("session", id)] shared=true /></td>
+            <td><ActionButton act=revoke choice hidden=vec![("session", id)] /></td>
         </tr>
     }
 }

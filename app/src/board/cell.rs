@@ -30,9 +30,21 @@ pub fn Cell(cell: BoardCell, now: Millis, href: String) -> impl IntoView {
         Some(flight) => Either::Left(view! { <Doing flight state /> }),
         None => Either::Right(badge(state)),
     };
-    let behind = behind.filter(|behind| *behind > 0).map(|behind| {
-        let title = format!("{behind} commits behind its branch");
-        view! { <span class="behind" title=title>{format!("−{behind}")}</span> }
+    // Nothing where it cannot be told.
+    let behind = behind.map(|behind| {
+        let (class, title, word) = match behind {
+            0 => (
+                "behind even",
+                "Up to date with its branch".to_owned(),
+                "✓".to_owned(),
+            ),
+            _ => (
+                "behind",
+                format!("{behind} commits behind its branch"),
+                format!("−{behind}"),
+            ),
+        };
+        view! { <span class=class title=title>{word}</span> }
     });
     let drift = drift.map(|drift| {
         view! {
@@ -47,7 +59,7 @@ pub fn Cell(cell: BoardCell, now: Millis, href: String) -> impl IntoView {
             {behind}
             {deployed_at.map(|at| view! { <Ago at now /> })}
             <div class="states">{doing} {health_badge(health, running, desired)} {drift}</div>
-            {in_flight.map(|flight| view! { <Flight flight /> })}
+            {in_flight.map(|flight| view! { <Flight flight moves=state != SlotState::NeedsHuman /> })}
             {next.map(|next| view! { <Next next /> })}
         </div>
     }
@@ -73,14 +85,18 @@ fn Doing<'a>(flight: &'a InFlight, state: SlotState) -> impl IntoView + use<> {
 }
 
 #[component]
-fn Flight(flight: InFlight) -> impl IntoView {
+fn Flight(
+    flight: InFlight,
+    /// Not where it waits for a person.
+    moves: bool,
+) -> impl IntoView {
     let InFlight {
         word, image, percent, ..
     } = flight;
     let label = format!("{word} {}", image.name);
     view! {
         <div class="flight">
-            "→ " <code>{image.name}</code> <Progress percent label />
+            "→ " <code>{image.name}</code> {moves.then(|| view! { <Progress percent label /> })}
         </div>
     }
 }

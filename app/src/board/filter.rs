@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
-use super::{BoardFilter, SlotState};
+use super::{BoardFilter, DRIFT, SlotState};
 use crate::ui::{Query, use_query};
 
 impl BoardFilter {
@@ -45,7 +45,9 @@ pub fn FilterBar(teams: Vec<String>, filter: BoardFilter) -> impl IntoView {
         .collect_view();
     let states = SlotState::ALL
         .iter()
-        .map(|value| option(value.as_str().to_owned(), value.word().to_owned(), &state))
+        .map(|value| (value.as_str(), value.word()))
+        .chain([(DRIFT, "Drift")])
+        .map(|(value, word)| option(value.to_owned(), word.to_owned(), &state))
         .collect_view();
     let without_search = query.get_untracked().with("search", None);
     view! {

@@ -16,7 +16,7 @@ use crate::wire::{Question, ask};
 pub fn BoardPage() -> impl IntoView {
     let query = use_query();
     let filter = Memo::new(move |_| BoardFilter::from_query(&query.get()));
-    let tick = live(&["slot", "deployment", "train", "sync"]);
+    let tick = live(&["slot", "deployment", "train", "sync", "policy", "repository"]);
     let board = ask(move || Question::new(LoadBoard { filter: filter.get() }).at(tick.get()));
     view! {
         <Title text="Board · Yardmaster" />
@@ -53,7 +53,7 @@ fn Matrix(board: Board, filter: BoardFilter) -> impl IntoView {
         <div class="bar">
             <FilterBar teams filter />
             <span class="dim num">{count}</span>
-            <Scopes scopes />
+            <Scopes scopes now />
         </div>
         {match (empty, total) {
             (true, 0) => view! { <EmptyState title="No service is known yet">
@@ -70,7 +70,7 @@ fn Matrix(board: Board, filter: BoardFilter) -> impl IntoView {
 
 /// The sources of the board and how fresh they are: each that is in trouble, and the oldest of the others.
 #[component]
-fn Scopes(scopes: Vec<ScopeFreshness>) -> impl IntoView {
+fn Scopes(scopes: Vec<ScopeFreshness>, now: Millis) -> impl IntoView {
     let (bad, good): (Vec<_>, Vec<_>) = scopes
         .into_iter()
         .partition(|scope| scope.freshness.stale || scope.freshness.problem.is_some());
@@ -85,12 +85,12 @@ fn Scopes(scopes: Vec<ScopeFreshness>) -> impl IntoView {
         .min_by_key(|freshness| freshness.as_of);
     let bad = bad
         .into_iter()
-        .map(|scope| view! { <FreshnessNote freshness=scope.freshness name=scope.name /> })
+        .map(|scope| view! { <FreshnessNote freshness=scope.freshness now name=scope.name /> })
         .collect_view();
     view! {
         {oldest.map(|freshness| view! {
             <span title=names>
-                <FreshnessNote freshness />
+                <FreshnessNote freshness now />
             </span>
         })}
         {bad}

@@ -54,7 +54,7 @@ pub struct ImageLabel {
     pub subject: Option<String>,
 }
 
-/// A deployment under way, in a cell.
+/// A deployment that holds the slot, in a cell: under way, or waiting for a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InFlight {
     /// `dep_…`
@@ -95,7 +95,7 @@ pub struct BoardCell {
     pub desired: i64,
     /// Commits of the line's source branch that are not in what runs; `None` where it cannot be told.
     pub behind: Option<i64>,
-    /// The deployment under way.
+    /// The deployment that holds the slot.
     pub in_flight: Option<InFlight>,
     /// What runs is not what was deployed last; in a sentence.
     pub drift: Option<String>,
@@ -145,13 +145,16 @@ pub struct ScopeFreshness {
     pub freshness: crate::text::Freshness,
 }
 
+/// The state to filter by that is none of [`SlotState`]: something else runs than what was deployed.
+pub const DRIFT: &str = "drift";
+
 /// Which rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BoardFilter {
     /// Only this team's.
     pub team: Option<String>,
-    /// Only rows with a cell in this state.
+    /// Only rows with a cell in this state; [`DRIFT`] besides.
     pub state: Option<String>,
     /// Text in the service's name.
     pub search: Option<String>,

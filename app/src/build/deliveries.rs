@@ -11,7 +11,7 @@ use crate::wire::{Question, ask};
 #[component]
 pub fn DeliveriesPage() -> impl IntoView {
     let query = use_query();
-    let changed = live(&["build"]);
+    let changed = live(&["delivery"]);
     let before = Memo::new(move |_| query.get().get("before"));
     let page = ask(move || {
         let before = before.get();

@@ -4,8 +4,12 @@ use leptos::prelude::*;
 
 use super::row::row;
 use super::{BuildFilter, BuildPage, BuildStatus, LoadBuilds};
+use crate::board::ScopeFreshness;
 use crate::live::{follow, live};
-use crate::ui::{DataTable, EmptyState, PageHead, Pagination, Query, loaded, part, use_query};
+use crate::text::Millis;
+use crate::ui::{
+    DataTable, EmptyState, FreshnessNote, PageHead, Pagination, Query, keyed, loaded, part, use_query,
+};
 use crate::wire::{Question, ask};
 
 impl BuildFilter {
@@ -45,16 +49,18 @@ fn Builds(first: BuildPage, query: Query) -> impl IntoView {
         ..filter.clone()
     } != BuildFilter::default();
     let repositories = first.repositories.clone();
-    let changed = live(&["build"]);
+    let changed = live(&["build", "repository", "image", "train"]);
     let asked = LoadBuilds {
         filter: filter.clone(),
     };
     let page = follow(first, move || changed.get(), Question::new(asked));
     let none = Memo::new(move |_| page.with(|page| page.builds.is_empty()));
+    let unfetched = Memo::new(move |_| page.with(|page| page.unfetched.clone()));
     let next = Memo::new(move |_| page.with(|page| page.next.clone()));
     let address = move |before: Option<&str>| format!("/builds{}", query.with("before", before));
     view! {
         <div class="bar"><FilterBar filter repositories is_filtered/></div>
+        {part(move || unfetched_view(unfetched.get(), page.with_untracked(|page| page.now)))}
         {part(move || if none.get() { empty_view(is_filtered || later_page).into_any() } else { table_view(page).into_any() })}
         {part(move || {
             let next = next.get().map(|before| address(Some(&before)));
@@ -62,6 +68,22 @@ fn Builds(first: BuildPage, query: Query) -> impl IntoView {
             view! { <Pagination first next/> }
         })}
     }
+}
+
+/// Repositories whose mirror does not follow: their builds count for nothing until it does.
+fn unfetched_view(unfetched: Vec<ScopeFreshness>, now: Millis) -> impl IntoView {
+    (!unfetched.is_empty()).then(|| {
+        let notes = unfetched
+            .into_iter()
+            .map(|one| view! { <li><FreshnessNote freshness=one.freshness now name=one.name/></li> })
+            .collect_view();
+        view! {
+            <div class="note waiting" role="status">
+                <p>"Not every repository can be fetched now. What was pushed there since is not known."</p>
+                <ul>{notes}</ul>
+            </div>
+        }
+    })
 }
 
 fn empty_view(some_left_out: bool) -> impl IntoView {
@@ -81,19 +103,19 @@ fn empty_view(some_left_out: bool) -> impl IntoView {
 }
 
 fn table_view(page: ReadSignal<BuildPage>) -> impl IntoView {
-    let ids = move || {
+    let ids = Memo::new(move |_| {
         page.with(|page| {
             page.builds
                 .iter()
                 .map(|build| build.id.clone())
                 .collect::<Vec<_>>()
         })
-    };
+    });
     let build = move |id: String| {
         let build =
             Memo::new(move |_| page.with(|page| page.builds.iter().find(|build| build.id == id).cloned()));
         let now = page.with_untracked(|page| page.now);
-        move || build.get().map(|build| row(build, now).into_any())
+        part(move || build.get().map(|build| row(build, now).into_any()))
     };
     view! {
         <DataTable caption="Builds, newest first">
@@ -107,7 +129,7 @@ fn table_view(page: ReadSignal<BuildPage>) -> impl IntoView {
                     <th scope="col">"Trains"</th>
                 </tr>
             </thead>
-            <tbody><For each=ids key=Clone::clone children=build/></tbody>
+            <tbody>{keyed(ids, build)}</tbody>
         </DataTable>
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::board::ScopeFreshness;
 use crate::text::Millis;
 use crate::worded;
 
@@ -100,6 +101,8 @@ pub struct BuildPage {
     pub next: Option<String>,
     /// Repositories there are, for the filter.
     pub repositories: Vec<String>,
+    /// Those that cannot be fetched now: why, and how they were when last they could.
+    pub unfetched: Vec<ScopeFreshness>,
 }
 
 worded! {

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::{AllowAgain, CancelDeployment, DeploymentView, ResolveDeployment};
-use crate::ui::{Act, ReasonForm, Section, encode};
+use crate::ui::{Act, ActionNote, ReasonForm, Section, encode, part};
 
 /// Every act; kept by the page, so that their outcome outlives a redraw.
 #[derive(Clone, Copy)]
@@ -16,17 +16,17 @@ pub struct Acts {
 impl Acts {
     /// Nothing done yet.
     pub fn new() -> Self {
+        let cancel = Act::new::<CancelDeployment>();
         Self {
-            cancel: Act::new::<CancelDeployment>(),
-            resolve: Act::new::<ResolveDeployment>(),
-            allow_again: Act::new::<AllowAgain>(),
+            cancel,
+            resolve: cancel.and::<ResolveDeployment>(),
+            allow_again: cancel.and::<AllowAgain>(),
         }
     }
 
     /// How many acts were answered; grows with each.
     pub fn done(self) -> u64 {
-        let acts = [self.cancel, self.resolve, self.allow_again];
-        acts.into_iter().map(Act::answered).sum()
+        self.cancel.answered()
     }
 }
 
@@ -48,7 +48,7 @@ pub fn Actions(deployment: ReadSignal<DeploymentView>, acts: Acts) -> impl IntoV
             )
         })
     });
-    move || {
+    let forms = part(move || {
         let (id, service, environment, (cancel, resolve, allow_again)) = shown.get();
         let hidden = vec![("id", id.clone())];
         let rollback = format!("/rollback/{}/{}", encode(&service), encode(&environment));
@@ -68,5 +68,9 @@ pub fn Actions(deployment: ReadSignal<DeploymentView>, acts: Acts) -> impl IntoV
                 </div>
             </Section>
         }
+    });
+    view! {
+        <ActionNote act=acts.cancel/>
+        {forms}
     }
 }

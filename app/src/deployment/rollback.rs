@@ -92,7 +92,9 @@ fn RollbackForm(
         .collect();
     // Only a browser that runs scripts can name the image: elsewhere the name would stay while the choice changes.
     let (chosen, set_chosen) = signal(None::<String>);
-    Effect::new(move || set_chosen.set(checked_digest()));
+    // Where the page was not rendered by the server, the form is not in the document yet.
+    let preset = first.clone();
+    Effect::new(move || set_chosen.set(checked_digest().or_else(|| preset.clone())));
     let label = move || {
         let chosen = chosen.get();
         match names.iter().find(|(digest, _)| Some(digest) == chosen.as_ref()) {

@@ -17,7 +17,7 @@ use crate::wire::{Question, ask};
 pub fn EnvironmentPage() -> impl IntoView {
     let params = use_params_map();
     let query = use_query();
-    let changed = live(&["train", "sync"]);
+    let changed = live(&["train", "sync", "policy", "slot", "deployment"]);
     let before = Memo::new(move |_| {
         query
             .get()
@@ -43,9 +43,10 @@ fn Line(environment: EnvironmentView, first_page: bool) -> impl IntoView {
         freshness,
         policy,
         current,
+        soaking,
         past,
         next,
-        ..
+        now,
     } = environment;
     let path = format!("/environments/{}", encode(&name));
     let next = next.map(|before| format!("{path}?before={before}"));
@@ -56,7 +57,7 @@ fn Line(environment: EnvironmentView, first_page: bool) -> impl IntoView {
     let rows = past.into_iter().map(|train| row(&name, train)).collect_view();
     view! {
         <PageHead title=name.clone()>
-            <FreshnessNote freshness/>
+            <FreshnessNote freshness now/>
         </PageHead>
         <p class=format!("binding {}", line_class(&name))>{binding}</p>
         <Section title="On the line now">
@@ -66,13 +67,18 @@ fn Line(environment: EnvironmentView, first_page: bool) -> impl IntoView {
                 </EmptyState>
             })}
             <ul class="train-cards">{cards}</ul>
+            {(!soaking.is_empty()).then(|| view! {
+                <h3>"Comes next"</h3>
+                <ul class="policy">{soaking.into_iter().map(|line| view! { <li>{line}</li> }).collect_view()}</ul>
+            })}
         </Section>
         <Section title="How this line runs">
             <ul class="policy">{policy.into_iter().map(|line| view! { <li>{line}</li> }).collect_view()}</ul>
         </Section>
         <Section title="Past trains">
             {if no_past {
-                view! { <EmptyState title="No train has left yet"/> }.into_any()
+                let title = if first_page { "No train has left yet" } else { "No older trains" };
+                view! { <EmptyState title/> }.into_any()
             } else {
                 view! {
                     <DataTable caption=format!("Past trains of {name}")>

@@ -41,6 +41,8 @@ pub struct EnvironmentView {
     pub policy: Vec<String>,
     /// Trains before their end, the boarding one last.
     pub current: Vec<TrainSummary>,
+    /// What soaks where this line takes from, and for how much longer; one sentence each.
+    pub soaking: Vec<String>,
     /// Trains at their end, newest first.
     pub past: Vec<TrainSummary>,
     /// The `before` of the next page of past trains.

@@ -16,7 +16,7 @@ pub fn ServicePage() -> impl IntoView {
     let name = Memo::new(move |_| params.read().get("name").unwrap_or_default());
     let query = use_query();
     let slot = Memo::new(move |_| query.get().get("slot"));
-    let tick = live(&["slot", "deployment", "train"]);
+    let tick = live(&["slot", "deployment", "train", "sync", "repository"]);
     let service = ask(move || Question::new(LoadService { name: name.get() }).at(tick.get()));
     view! {
         <PageHead title=name crumbs=vec![("/".to_owned(), "Board".to_owned())] />

@@ -36,6 +36,14 @@ pub fn Slot(service: String, view: SlotView, now: Millis) -> impl IntoView {
         drift,
         next,
     } = cell;
+    let lag = match behind {
+        Some(0) => Some("Up to date with its branch.".to_owned()),
+        Some(1) => Some("1 commit behind its branch.".to_owned()),
+        Some(behind) => Some(format!("{behind} commits behind its branch.")),
+        None => image
+            .is_some()
+            .then(|| "How far it is behind a branch cannot be told.".to_owned()),
+    };
     let rollback_href = format!("/rollback/{}/{}", encode(&service), encode(&environment));
     let running_now = match image {
         Some(image) => Either::Left(view! {
@@ -73,16 +81,10 @@ pub fn Slot(service: String, view: SlotView, now: Millis) -> impl IntoView {
                 <p class="states">
                     {badge(state)} {badge(health)}
                     <span class="dim num">{format!("{running} of {desired} tasks")}</span>
-                    <FreshnessNote freshness />
+                    <FreshnessNote freshness now />
                 </p>
                 {running_now}
-                {behind
-                    .map(|behind| match behind {
-                        0 => "Up to date with its branch.".to_owned(),
-                        1 => "1 commit behind its branch.".to_owned(),
-                        _ => format!("{behind} commits behind its branch."),
-                    })
-                    .map(|sentence| view! { <p>{sentence}</p> })}
+                {lag.map(|sentence| view! { <p>{sentence}</p> })}
                 {drift
                     .map(|drift| {
                         view! {
@@ -97,6 +99,7 @@ pub fn Slot(service: String, view: SlotView, now: Millis) -> impl IntoView {
                 {match in_flight {
                     Some(flight) => {
                         let label = format!("{} {}", flight.word, flight.image.name);
+                        let moves = state != SlotState::NeedsHuman;
                         Either::Left(
                             view! {
                                 <p class="flight">
@@ -104,7 +107,7 @@ pub fn Slot(service: String, view: SlotView, now: Millis) -> impl IntoView {
                                         <Badge tone=flight_tone(state) word=flight.word />
                                     </a>
                                     <ImageName image=flight.image />
-                                    <Progress percent=flight.percent label />
+                                    {moves.then(|| view! { <Progress percent=flight.percent label /> })}
                                 </p>
                             },
                         )

@@ -89,6 +89,8 @@ pub struct UnmappedService {
 /// The unmapped page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unmapped {
+    /// When this was put together.
+    pub now: Millis,
     /// Services that belong to no slot.
     pub services: Vec<UnmappedService>,
     /// Services they could be mapped to.

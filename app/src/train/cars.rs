@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use super::{CarState, CarView, CommitView, TrainView};
 use crate::text::Tone;
-use crate::ui::{EmptyState, ImageName, Progress, Section, Time, badge, encode, part};
+use crate::ui::{EmptyState, ImageName, Progress, Section, Time, badge, encode, keyed, part};
 
 /// The cars. Each follows its own data, so that an opened list of commits stays open while others move.
 #[component]
@@ -28,9 +28,7 @@ pub fn Cars(train: ReadSignal<TrainView>) -> impl IntoView {
                     </EmptyState>
                 }
             >
-                <ol class="cars">
-                    <For each=move || ids.get() key=Clone::clone children=car/>
-                </ol>
+                <ol class="cars">{keyed(ids, car)}</ol>
             </Show>
         </Section>
     }

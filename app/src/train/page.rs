@@ -38,7 +38,7 @@ pub fn TrainPage() -> impl IntoView {
 #[component]
 fn Train(first: TrainView) -> impl IntoView {
     let acts = Acts::new();
-    let changed = live(&["train", "deployment"]);
+    let changed = live(&["train", "deployment", "policy"]);
     let (environment, number) = (first.environment.clone(), first.number);
     let title = format!("{environment} #{number}");
     let crumbs = vec![(

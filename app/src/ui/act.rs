@@ -11,12 +11,16 @@ use crate::deployment::Choice;
 use crate::error::ApiError;
 use crate::wire;
 
+/// The path of an act, and what came of a try.
+type Outcome = (&'static str, Result<(), ApiError>);
+
 /// Something that a form does, and what came of it. Of one type for all server functions: see [`crate::wire`].
 #[derive(Clone, Copy)]
 pub struct Act {
     path: &'static str,
     pending: RwSignal<bool>,
-    outcome: RwSignal<Option<Result<(), ApiError>>>,
+    /// What came of the last try, and of which act it was one.
+    outcome: RwSignal<Option<Outcome>>,
     answered: RwSignal<u64>,
 }
 
@@ -30,9 +34,21 @@ impl Act {
         Self {
             path,
             pending: RwSignal::new(false),
-            outcome: RwSignal::new(refused_before(path).map(Err)),
+            outcome: RwSignal::new(refused_before(path)),
             answered: RwSignal::new(0),
         }
+    }
+
+    /// Another act of the same page: one is under way at a time, and what came of the last one is said once.
+    pub fn and<F: ServerFn<Error = ApiError>>(self) -> Self {
+        self.beside(F::PATH)
+    }
+
+    fn beside(self, path: &'static str) -> Self {
+        if let Some(refused) = refused_before(path) {
+            self.outcome.set(Some(refused));
+        }
+        Self { path, ..self }
     }
 
     /// Whether it is under way.
@@ -42,7 +58,18 @@ impl Act {
 
     /// What went wrong at the last try.
     pub fn problem(self) -> Option<ApiError> {
-        self.outcome.get().and_then(Result::err)
+        self.outcome.get().and_then(|(_, outcome)| outcome.err())
+    }
+
+    /// As if a try of it had gone wrong.
+    #[cfg(test)]
+    pub fn refuse(self, error: ApiError) {
+        self.outcome.set(Some((self.path, Err(error))));
+    }
+
+    /// Whether the last try was one of this very act and went wrong.
+    fn failed(self) -> bool {
+        matches!(self.outcome.get(), Some((path, Err(_))) if path == self.path)
     }
 
     /// How often it was answered: put it into a question's turn, so that the page shows what became of it.
@@ -63,7 +90,8 @@ impl Act {
         leptos::task::spawn_local(async move {
             let answer = wire::post(self.path, fields.to_string().into()).await;
             // The page may be gone by now; then nobody is told.
-            self.outcome.try_set(Some(wire::read_outcome(&answer)));
+            self.outcome
+                .try_set(Some((self.path, wire::read_outcome(&answer))));
             self.pending.try_set(false);
             self.answered.try_update(|count| *count += 1);
         });
@@ -71,13 +99,14 @@ impl Act {
 }
 
 /// Why a form sent without scripts was refused: the server gives it to the page that it returns to.
-fn refused_before(path: &str) -> Option<ApiError> {
+fn refused_before(path: &'static str) -> Option<Outcome> {
     #[cfg(feature = "ssr")]
     return use_context::<ServerActionError>()
         .filter(|refused| refused.path() == path)
-        .map(|refused| server_fn::error::ServerFnUrlError::<ApiError>::decode_err(refused.err()));
+        .map(|refused| server_fn::error::ServerFnUrlError::<ApiError>::decode_err(refused.err()))
+        .map(|error| (path, Err(error)));
     #[cfg(not(feature = "ssr"))]
-    return Option::<ApiError>::None.filter(|_| path.is_empty());
+    return Option::<Outcome>::None.filter(|_| path.is_empty());
 }
 
 /// A form that does an act, with or without scripts.
@@ -90,7 +119,8 @@ pub fn ActForm(act: Act, class: &'static str, children: Children) -> impl IntoVi
     }
 }
 
-/// One button that does one thing.
+/// One button that does one thing. What came of it is said by an [`ActionNote`] of the page, which is still there when
+/// the button is not.
 ///
 /// `hidden` are the server function's arguments; `choice` is what it says and why it cannot be pressed.
 #[component]
@@ -101,9 +131,6 @@ pub fn ActionButton(
     /// The one thing the page wants done.
     #[prop(optional)]
     primary: bool,
-    /// Several buttons share the act: what came of it is said once, by an [`ActionNote`] of the page.
-    #[prop(optional)]
-    shared: bool,
 ) -> impl IntoView {
     let class = if primary { "button primary" } else { "button" };
     let Choice { label, why_not } = choice;
@@ -115,13 +142,13 @@ pub fn ActionButton(
                 <button type="submit" class=class disabled=act.pending>
                     {label}
                 </button>
-                {(!shared).then(|| view! { <ActionNote act /> })}
             </ActForm>
         }),
     }
 }
 
-/// A button that opens a form which asks for a reason (or a comment) before it does its thing.
+/// A button that opens a form which asks for a reason (or a comment) before it does its thing. What came of it is said
+/// by an [`ActionNote`] of the page.
 #[component]
 pub fn ReasonForm(
     act: Act,
@@ -145,7 +172,7 @@ pub fn ReasonForm(
     match why_not {
         Some(why) => Either::Left(view! { <Refused class label why /> }),
         None => Either::Right(view! {
-            <details class="ask" open=move || matches!(act.outcome.get(), Some(Err(_)))>
+            <details class="ask" open=move || act.failed()>
                 <summary class=class>{label.clone()}</summary>
                 <ActForm act class="act stacked">
                     {inputs(hidden)}
@@ -156,7 +183,6 @@ pub fn ReasonForm(
                     <button type="submit" class=class disabled=act.pending>
                         {label}
                     </button>
-                    <ActionNote act />
                 </ActForm>
             </details>
         }),
@@ -200,13 +226,13 @@ fn inputs(hidden: Vec<(&'static str, String)>) -> impl IntoView {
         .collect_view()
 }
 
-/// What came of the last try: under way, done, or what went wrong.
+/// What came of the last try, of whichever act of the page it was: under way, done, or what went wrong.
 #[component]
 pub fn ActionNote(act: Act) -> impl IntoView {
     let face = Memo::new(move |_| match act.outcome.get() {
         _ if act.pending.get() => ("outcome", "Working…".to_owned()),
-        Some(Ok(_)) => ("outcome good", "Done.".to_owned()),
-        Some(Err(error)) => ("outcome bad", error.to_string()),
+        Some((_, Ok(()))) => ("outcome good", "Done.".to_owned()),
+        Some((_, Err(error))) => ("outcome bad", error.to_string()),
         None => ("outcome", String::new()),
     });
     view! {

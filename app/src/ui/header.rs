@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 use wasm_bindgen::JsCast;
 
-use super::notes::either;
+use super::notes::{Place, either};
 use super::query::encode;
 use super::theme::ThemeMenu;
 use super::time::keep_times;
@@ -15,13 +15,14 @@ use crate::wire::{Question, ask};
 /// The header. Knows nobody on the login page, and then shows only its name.
 #[component]
 pub fn Header() -> impl IntoView {
-    let tick = live::live(&["train", "sync"]);
+    let tick = live::live(&["train", "sync", "policy"]);
     let header = ask(move || Question::new(LoadHeader {}).at(tick.get()));
     keep_times();
     menus_close();
     keys_work();
     either(
         header,
+        Place::Anywhere,
         || (),
         |header| view! { <Known header /> },
         |_| view! { <Unknown /> }.into_any(),
@@ -30,7 +31,7 @@ pub fn Header() -> impl IntoView {
 
 #[component]
 fn Known(header: HeaderView) -> impl IntoView {
-    live::connect();
+    live::listen(true);
     let HeaderView {
         me,
         unmapped,
@@ -73,8 +74,8 @@ fn Known(header: HeaderView) -> impl IntoView {
                     </li>
                     <li><NavLink href="/approvals">"Approvals" {count(waiting)}</NavLink></li>
                     <li><NavLink href="/builds">"Builds"</NavLink></li>
-                    <li><NavLink href="/metrics">"Metrics"</NavLink></li>
-                    <li><NavLink href="/audit">"Audit"</NavLink></li>
+                    <li><NavLink href="/metrics" still=true>"Metrics"</NavLink></li>
+                    <li><NavLink href="/audit" still=true>"Audit"</NavLink></li>
                     {(unmapped > 0).then(|| view! {
                         <li><NavLink href="/unmapped">"Unmapped" {count(unmapped)}</NavLink></li>
                     })}
@@ -90,6 +91,7 @@ fn Known(header: HeaderView) -> impl IntoView {
 
 #[component]
 fn Unknown() -> impl IntoView {
+    live::listen(false);
     view! {
         <header class="top">
             <a class="brand" href="/"><Brand /></a>
@@ -109,12 +111,18 @@ fn Brand() -> impl IntoView {
 
 /// A link that knows whether it leads to the page shown.
 #[component]
-fn NavLink(#[prop(into)] href: String, children: Children) -> impl IntoView {
+fn NavLink(
+    #[prop(into)] href: String,
+    /// The page stands still: the server makes it, and the browser loads it.
+    #[prop(optional)]
+    still: bool,
+    children: Children,
+) -> impl IntoView {
     let path = use_location().pathname;
     let target = href.clone();
     let current = move || (path.get() == target).then_some("page");
     view! {
-        <a href=href aria-current=current>
+        <a href=href rel=still.then_some("external") aria-current=current>
             {children()}
         </a>
     }

@@ -17,7 +17,7 @@ pub use badge::{Badge, Progress, Worded, badge};
 pub use header::Header;
 pub use image::{Digest, ImageName, short_digest};
 pub use notes::{EmptyState, ErrorNote, FreshnessNote, Loading, loaded, loaded_page};
-pub use page::{PageHead, Section, Tabs, line_class, part};
+pub use page::{PageHead, Section, Tabs, keyed, line_class, part};
 pub use query::{Query, encode, use_query};
 pub use still::still;
 pub use table::{DataTable, Pagination};

@@ -10,18 +10,31 @@ use serde::de::DeserializeOwned;
 
 use super::page::PageHead;
 use super::query::encode;
-use super::time::clock_text;
+use super::time::{clock_text, utc_text};
 use crate::error::ApiError;
-use crate::text::Freshness;
-use crate::wire::{Answer, read};
+use crate::text::{Freshness, Millis};
+use crate::wire::{Answer, read, read_outcome};
 
-/// Shows what was answered, or why nothing was. While it is asked anew, the old content stays.
+/// A reading older than this is dated: its clock alone would look like today's.
+const DATED: Millis = 12 * 3_600_000;
+
+/// Where an answer belongs. While the place is the same, a passing failure leaves the last good answer on the page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// To one address: another one asks something else.
+    Address,
+    /// To every page.
+    Anywhere,
+}
+
+/// Shows what was answered, or why nothing was. While it is asked anew, and where that fails for a moment, the old
+/// content stays.
 pub fn loaded<T, V>(answer: Answer, face: impl Fn(T) -> V + Send + Sync + 'static) -> AnyView
 where
     T: DeserializeOwned + 'static,
     V: IntoView + 'static,
 {
-    either(answer, Loading, face, |error| {
+    either(answer, Place::Address, Loading, face, |error| {
         view! { <ErrorNote error /> }.into_any()
     })
 }
@@ -32,7 +45,7 @@ where
     T: DeserializeOwned + 'static,
     V: IntoView + 'static,
 {
-    either(answer, Loading, face, |error| {
+    either(answer, Place::Address, Loading, face, |error| {
         let title = match error {
             ApiError::NotFound(_) => "Not found",
             ApiError::Forbidden(_) => "Not allowed",
@@ -50,6 +63,7 @@ where
 /// One face for the answer, one for a problem, and one until either is there.
 pub(super) fn either<T, V>(
     answer: Answer,
+    place: Place,
     wait: impl Into<ViewFnOnce>,
     face: impl Fn(T) -> V + Send + Sync + 'static,
     problem: fn(ApiError) -> AnyView,
@@ -62,16 +76,45 @@ where
         Ok(value) => face(value).into_any(),
         Err(error) => problem(error),
     };
-    awaited(answer, wait.into(), Arc::new(face))
+    awaited(answer, place, wait.into(), Arc::new(face))
 }
 
 /// The part of [`either`] that knows no type, so that the bundle has it once.
-fn awaited(answer: Answer, wait: ViewFnOnce, face: Arc<dyn Fn(String) -> AnyView + Send + Sync>) -> AnyView {
+fn awaited(
+    answer: Answer,
+    place: Place,
+    wait: ViewFnOnce,
+    face: Arc<dyn Fn(String) -> AnyView + Send + Sync>,
+) -> AnyView {
+    let location = use_location();
+    let kept = StoredValue::new((String::new(), String::new()));
+    let best = move |text: String| {
+        // The server answers once.
+        if cfg!(feature = "ssr") {
+            return text;
+        }
+        let here = match place {
+            Place::Address => location.pathname.get_untracked() + &location.search.get_untracked(),
+            Place::Anywhere => String::new(),
+        };
+        match read_outcome(&text) {
+            Ok(()) => {
+                // A page that is gone by now keeps nothing.
+                kept.try_set_value((here, text.clone()));
+                text
+            }
+            Err(ApiError::Unavailable(_) | ApiError::Internal(_)) => match kept.try_get_value() {
+                Some((place, good)) if place == here && !good.is_empty() => good,
+                _ => text,
+            },
+            Err(_) => text,
+        }
+    };
     view! {
         <Transition fallback=wait>
             {move || {
                 let face = face.clone();
-                Suspend::new(async move { face(answer.await) })
+                Suspend::new(async move { face(best(answer.await)) })
             }}
         </Transition>
     }
@@ -145,16 +188,19 @@ pub fn ErrorNote(error: ApiError) -> impl IntoView {
     })
 }
 
-/// "as of 12:03 UTC", marked where it is old or cannot be read.
+/// "as of 12:03 UTC", marked where it is old or cannot be read, and then with its date.
 #[component]
 pub fn FreshnessNote(
     freshness: Freshness,
+    /// When the page's data were put together.
+    now: Millis,
     /// What it speaks of: "prod · eu-west-1".
     #[prop(optional, into)]
     name: String,
 ) -> impl IntoView {
     let bad = freshness.stale || freshness.problem.is_some();
     let as_of = match freshness.as_of {
+        Some(at) if bad || now - at > DATED => format!("as of {}", utc_text(at)),
         Some(at) => format!("as of {}", clock_text(at)),
         None => "not read yet".to_owned(),
     };
@@ -164,5 +210,27 @@ pub fn FreshnessNote(
             {freshness.stale.then_some(" · stale")}
             {freshness.problem.map(|problem| format!(" · {problem}"))}
         </span>
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "ssr")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_reading_is_dated() {
+        const NOON: Millis = 1_772_452_800_000;
+        let html = |age: Millis, stale| {
+            let freshness = Freshness {
+                as_of: Some(NOON - age),
+                stale,
+                problem: None,
+            };
+            Owner::new().with(|| view! { <FreshnessNote freshness now=NOON /> }.to_html())
+        };
+        assert!(html(60_000, false).contains("as of 11:59 UTC"));
+        assert!(html(DATED + 60_000, false).contains("as of 1 Mar 2026 23:59 UTC"));
+        assert!(html(60_000, true).contains("as of 2 Mar 2026 11:59 UTC"));
     }
 }

@@ -1,5 +1,7 @@
 //! Head and parts of a page.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -70,6 +72,16 @@ pub fn Section(
 pub fn part<V: IntoView + 'static>(mut face: impl FnMut() -> V + Send + 'static) -> AnyView {
     let face: Box<dyn FnMut() -> AnyView + Send> = Box::new(move || face().into_any());
     face.into_any()
+}
+
+/// One part per key. A part stays what it is, with what somebody wrote into it, while others come and go around it;
+/// under another key it is begun anew. Lists share this one.
+pub fn keyed(keys: Memo<Vec<String>>, face: impl Fn(String) -> AnyView + Send + Sync + 'static) -> AnyView {
+    keyed_boxed(keys, Arc::new(face))
+}
+
+fn keyed_boxed(keys: Memo<Vec<String>>, face: Arc<dyn Fn(String) -> AnyView + Send + Sync>) -> AnyView {
+    view! { <For each=move || keys.get() key=Clone::clone children=move |key| face(key) /> }.into_any()
 }
 
 /// Tabs that are links: every tab has its address.

@@ -48,9 +48,9 @@ impl Utc {
     }
 }
 
-/// "23 Nov 12:03 UTC".
+/// "23 Nov 2026 12:03 UTC". With the year: on the server it would be somebody else's clock that tells which is this one.
 pub fn utc_text(at: Millis) -> String {
-    format!("{} {}", Utc::of(at).day_text(), clock_text(at))
+    format!("{} {}", date_text(at), clock_text(at))
 }
 
 /// "12:03 UTC".
@@ -161,7 +161,7 @@ fn refresh_ages() {
     }
 }
 
-/// "23 Nov, 13:03" in the reader's zone and language.
+/// "23 Nov, 13:03" in the reader's zone; with the year where it is not this one.
 fn local_text(at: Millis) -> String {
     #[expect(
         clippy::cast_precision_loss,
@@ -169,12 +169,15 @@ fn local_text(at: Millis) -> String {
     )]
     let date = js_sys::Date::new(&JsValue::from_f64(at as f64));
     let options = js_sys::Object::new();
-    for (name, value) in [
+    let this_year = date.get_full_year() == js_sys::Date::new_0().get_full_year();
+    let year = (!this_year).then_some(("year", "numeric"));
+    let shown = [
         ("day", "numeric"),
         ("month", "short"),
         ("hour", "2-digit"),
         ("minute", "2-digit"),
-    ] {
+    ];
+    for (name, value) in shown.into_iter().chain(year) {
         if js_sys::Reflect::set(&options, &name.into(), &value.into()).is_err() {
             return utc_text(at);
         }
@@ -192,7 +195,7 @@ mod tests {
         for at in days {
             let known = chrono::DateTime::from_timestamp_millis(at).expect("in range");
             assert_eq!(machine_text(at), known.format("%Y-%m-%dT%H:%M:%SZ").to_string());
-            assert_eq!(utc_text(at), known.format("%-d %b %H:%M UTC").to_string());
+            assert_eq!(utc_text(at), known.format("%-d %b %Y %H:%M UTC").to_string());
             assert_eq!(date_text(at), known.format("%-d %b %Y").to_string());
         }
     }

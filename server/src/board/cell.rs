@@ -67,7 +67,7 @@ fn image(sight: &Sight, slot: &Slot) -> Option<ImageLabel> {
 fn state(sight: &Sight, slot: &Slot) -> (SlotState, Option<InFlight>) {
     if let Some(under_way) = sight.under_way.get(&slot.id) {
         let state = match under_way.state {
-            DeploymentState::NeedsHuman => return (SlotState::NeedsHuman, None),
+            DeploymentState::NeedsHuman => SlotState::NeedsHuman,
             DeploymentState::Undoing => SlotState::Undoing,
             _ => SlotState::Deploying,
         };
@@ -77,7 +77,7 @@ fn state(sight: &Sight, slot: &Slot) -> (SlotState, Option<InFlight>) {
             image: sight
                 .labels
                 .name(Some(&under_way.image_repository), &under_way.digest, None),
-            percent: under_way.percent,
+            percent: under_way.percent.filter(|_| state != SlotState::NeedsHuman),
         };
         return (state, Some(in_flight));
     }

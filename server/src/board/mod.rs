@@ -14,7 +14,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use app::account::Actor;
-use app::board::{Board, BoardCell, BoardEnvironment, BoardFilter, BoardPort, BoardRow, ScopeFreshness};
+use app::board::{
+    Board, BoardCell, BoardEnvironment, BoardFilter, BoardPort, BoardRow, DRIFT, ScopeFreshness,
+};
 use app::error::ApiError;
 use app::train::TrainState;
 use async_trait::async_trait;
@@ -158,7 +160,7 @@ fn fits(row: &BoardRow, filter: &BoardFilter) -> bool {
     let team = given(&filter.team).is_none_or(|team| row.team == team);
     let state = given(&filter.state).is_none_or(|state| {
         row.cells.iter().flatten().any(|cell| match state.as_str() {
-            "drift" => cell.drift.is_some(),
+            DRIFT => cell.drift.is_some(),
             state => cell.state.as_str() == state,
         })
     });

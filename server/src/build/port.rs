@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use app::account::Actor;
+use app::board::ScopeFreshness;
 use app::build::{BuildFilter, BuildPage, BuildPort, BuildStatus, BuildView, DeliveryPage, StageView};
 use app::error::ApiError;
-use app::text::Millis;
+use app::text::{Freshness, Millis};
 use async_trait::async_trait;
 use sqlx::FromRow;
 
@@ -13,6 +14,9 @@ use super::store::{Build, BuildRow, StageRow, build_columns};
 use crate::auth::require_view;
 use crate::db::Db;
 use crate::error::OrInternal;
+
+/// A mirror that was not fetched for so long has missed three rounds.
+const STALE: Millis = 3 * 180_000;
 
 /// How many builds a page has.
 const PAGE: usize = 50;
@@ -132,7 +136,29 @@ impl Builds {
             next: builds.last().filter(|_| more).map(|last| last.id.clone()),
             builds,
             repositories,
+            unfetched: self.unfetched().await?,
         })
+    }
+
+    /// Repositories that cannot be fetched now.
+    async fn unfetched(&self) -> sqlx::Result<Vec<ScopeFreshness>> {
+        let rows: Vec<(String, Option<Millis>, String)> = sqlx::query_as(
+            "SELECT name, fetched_at, problem FROM repository WHERE problem IS NOT NULL ORDER BY name",
+        )
+        .fetch_all(self.db.read())
+        .await?;
+        let now = self.db.now();
+        Ok(rows
+            .into_iter()
+            .map(|(name, as_of, problem)| ScopeFreshness {
+                name,
+                freshness: Freshness {
+                    as_of,
+                    stale: as_of.is_some_and(|at| now - at > STALE),
+                    problem: Some(problem),
+                },
+            })
+            .collect())
     }
 
     async fn cursor(&self, before: Option<&str>) -> sqlx::Result<Cursor> {

@@ -2,5 +2,6 @@
 
 mod pages;
 mod policy_lines;
+mod soaking;
 
 pub use pages::Environments;

@@ -3,15 +3,18 @@
 use app::account::Actor;
 use app::environment::{EnvironmentPort, EnvironmentView, TrainSummary};
 use app::error::ApiError;
-use app::text::{Freshness, Millis};
+use app::text::Freshness;
 use async_trait::async_trait;
 
 use super::policy_lines::lines;
+use super::soaking::soaking;
 use crate::auth;
+use crate::aws::Scope;
 use crate::db::Db;
 use crate::error::OrInternal;
 use crate::gate::{self, Kept};
 use crate::policy::{self, Environment, Revision};
+use crate::sync::{self, Reader};
 use crate::train::{self, Phase, Train};
 
 /// Past trains on a page.
@@ -71,21 +74,15 @@ impl Environments {
     }
 
     async fn freshness(&self, environment: &Environment) -> Result<Freshness, ApiError> {
-        let row: Option<(Option<Millis>, i64, Option<String>)> = sqlx::query_as(
-            "SELECT read_at, missed, problem FROM scope WHERE account = $1 AND region = $2 AND reader = 'ecs'",
-        )
-        .bind(&environment.account)
-        .bind(&environment.region)
-        .fetch_optional(self.db.read())
-        .await
-        .or_internal()?;
-        Ok(
-            row.map_or_else(Freshness::default, |(as_of, missed, problem)| Freshness {
-                as_of,
-                stale: missed >= 3,
-                problem,
-            }),
-        )
+        let scope = Scope {
+            account: environment.account.clone(),
+            region: environment.region.clone(),
+        };
+        let scopes = sync::scopes(&self.db).await.or_internal()?;
+        Ok(scopes
+            .get(&scope)
+            .map(|state| state.of(Reader::Ecs))
+            .unwrap_or_default())
     }
 }
 
@@ -127,10 +124,9 @@ impl EnvironmentPort for Environments {
     ) -> Result<EnvironmentView, ApiError> {
         auth::require_view(actor)?;
         let revision = self.policy().await?;
-        let environment = revision
-            .as_ref()
-            .and_then(|revision| revision.policy.environment(name))
-            .ok_or_else(|| ApiError::NotFound(format!("Environment {name}")))?;
+        let unknown = || ApiError::NotFound(format!("Environment {name}"));
+        let policy = revision.map(|revision| revision.policy).ok_or_else(unknown)?;
+        let environment = policy.environment(name).ok_or_else(unknown)?;
         let mut open: Vec<Train> = train::open(&self.db)
             .await?
             .into_iter()
@@ -159,6 +155,7 @@ impl EnvironmentPort for Environments {
             freshness: self.freshness(environment).await?,
             policy: lines(environment),
             current,
+            soaking: soaking(&self.db, &policy, environment).await.or_internal()?,
             next: trains.last().filter(|_| more).map(|train| train.number),
             past,
         })

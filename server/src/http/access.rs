@@ -7,6 +7,10 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use server_fn::error::ServerFnUrlError;
+use url::{Position, Url};
+
+use crate::auth::safe_path;
 
 /// Who may ask a path at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,16 +125,54 @@ pub async fn guard(request: Request, next: Next) -> Response {
     match verdict {
         Ok(()) => next.run(request).await,
         Err(ApiError::Unauthenticated) if wants_page(&request) => {
-            let target = request
-                .uri()
-                .path_and_query()
-                .map_or("/", |target| target.as_str());
-            let query: String = url::form_urlencoded::Serializer::new(String::new())
-                .append_pair("return_to", target)
-                .finish();
-            Redirect::to(&format!("/login?{query}")).into_response()
+            let target = request.uri().path_and_query();
+            to_login(target.map_or("/", |target| target.as_str()))
         }
+        Err(error) if is_plain_form(&request) => back_with(&error, &request),
         Err(error) => refuse(&error),
+    }
+}
+
+fn to_login(return_to: &str) -> Response {
+    let query: String = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("return_to", return_to)
+        .finish();
+    Redirect::to(&format!("/login?{query}")).into_response()
+}
+
+/// A form that a browser posted without scripts, which shows whatever is answered.
+fn is_plain_form(request: &Request) -> bool {
+    request.method() == Method::POST
+        && request
+            .headers()
+            .get(header::ACCEPT)
+            .and_then(|accept| accept.to_str().ok())
+            .is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// Sends the browser back to the page with the form, which says what was wrong; by the login page where nobody is
+/// logged in any more.
+fn back_with(error: &ApiError, request: &Request) -> Response {
+    let referer = request.headers().get(header::REFERER);
+    let mut page = referer
+        .and_then(|referer| Url::parse(referer.to_str().ok()?).ok())
+        .map(|page| page.to_string())
+        .unwrap_or_default();
+    ServerFnUrlError::<ApiError>::strip_error_info(&mut page);
+    let Ok(page) = Url::parse(&page) else {
+        return match error {
+            ApiError::Unauthenticated => to_login("/"),
+            _ => refuse(error),
+        };
+    };
+    // Only its path: wherever it says it is, we send nobody elsewhere.
+    let path = |page: &Url| safe_path(page[Position::BeforePath..Position::AfterQuery].trim_end_matches('?'));
+    if *error == ApiError::Unauthenticated {
+        return to_login(&path(&page));
+    }
+    match ServerFnUrlError::new(request.uri().path(), error.clone()).to_url(page.as_str()) {
+        Ok(page) => Redirect::to(&path(&page)).into_response(),
+        Err(_) => refuse(error),
     }
 }
 

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use app::account::Actor;
 use app::backend::{Backend, ReplyPort};
+use app::live::Mark;
 use axum::Router;
-use axum::http::{StatusCode, header, request::Parts};
-use axum::middleware::from_fn;
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode, header, request::Parts};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
 use leptos::config::LeptosOptions;
 use leptos::nonce::Nonce;
 use leptos::prelude::{provide_context, use_context};
@@ -29,6 +32,7 @@ pub fn router(edge: &Edge) -> Router {
             app::shell(shell_options.clone())
         })
         .layer(from_fn(page_task::drain))
+        .layer(from_fn_with_state(edge.clone(), mark))
         .with_state(options)
 }
 
@@ -107,7 +111,20 @@ fn provide(backend: &Backend) {
     if let Some(PageNonce(nonce)) = parts.extensions.get::<PageNonce>() {
         provide_context(Nonce::from_value(nonce.clone()));
     }
+    if let Some(mark) = parts.extensions.get::<Mark>() {
+        provide_context(*mark);
+    }
     provide_context(theme(&parts));
+}
+
+/// Notes how far the news are before a page is made: its stream goes on from there.
+async fn mark(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
+    if request.method() == Method::GET
+        && let Ok(seq) = edge.db.last_seq().await
+    {
+        request.extensions_mut().insert(Mark(seq));
+    }
+    next.run(request).await
 }
 
 fn theme(parts: &Parts) -> app::ui::Theme {

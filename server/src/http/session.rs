@@ -1,9 +1,13 @@
 //! Sessions in our own table. The table holds a hash of the id, so that a copy of the database lets nobody in; saving
 //! never brings back a session that was ended meanwhile.
 
+use std::collections::HashMap;
+
+use app::account::Actor;
 use app::text::Millis;
 use async_trait::async_trait;
 use axum::http::{HeaderValue, header};
+use serde_json::Value;
 use time::OffsetDateTime;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::{Expiry, SessionManagerLayer, SessionStore, session_store};
@@ -167,9 +171,33 @@ impl SessionStore for Store {
 }
 
 fn logged_in(record: &Record) -> Option<LoggedIn> {
-    record
-        .data
-        .get(SESSION_KEY)
+    login_in(&record.data)
+}
+
+fn login_in(data: &HashMap<String, Value>) -> Option<LoggedIn> {
+    data.get(SESSION_KEY)
         .cloned()
         .and_then(|value| serde_json::from_value(value).ok())
+}
+
+/// Whether the session that somebody asked with is still there, for requests that last. Asking is no use of it.
+///
+/// # Errors
+/// The database does not answer, or the session cannot be read.
+pub async fn lives(db: &Db, actor: &Actor) -> anyhow::Result<bool> {
+    let now = db.now();
+    let row: Option<(String, i64)> = sqlx::query_as(
+        "SELECT session.data, person.session_epoch FROM session JOIN person ON person.id = session.person_id
+         WHERE session.person_id = $1 AND session.public_id = $2 AND session.expires_at > $3 AND session.seen_at > $4",
+    )
+    .bind(&actor.id)
+    .bind(&actor.session)
+    .bind(now)
+    .bind(now - IDLE_MILLIS)
+    .fetch_optional(db.read())
+    .await?;
+    let Some((data, epoch)) = row else {
+        return Ok(false);
+    };
+    Ok(login_in(&serde_json::from_str(&data)?).is_some_and(|login| login.epoch == epoch))
 }

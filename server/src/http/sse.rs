@@ -4,16 +4,19 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use app::account::Actor;
 use app::text::Millis;
-use axum::extract::State;
+use axum::Extension;
+use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use futures::Stream;
 use futures::stream::unfold;
+use serde::Deserialize;
 use serde_json::json;
 
-use super::Edge;
+use super::{Edge, session};
 use crate::db::Db;
 
 /// How many events are sent to a browser that was away before it is told to ask everything again.
@@ -21,8 +24,15 @@ const CATCH_UP: i64 = 500;
 /// Replicas tell each other through the table only; how often it is read without a hint.
 const POLL: Duration = Duration::from_secs(2);
 
+/// Where a browser that has heard nothing yet wants to begin: at what its page was rendered from.
+#[derive(Deserialize)]
+pub struct Asked {
+    after: Option<i64>,
+}
+
 struct Cursor {
     edge: Edge,
+    actor: Actor,
     seen: i64,
     hint: tokio::sync::watch::Receiver<i64>,
     waiting: std::collections::VecDeque<Event>,
@@ -31,13 +41,16 @@ struct Cursor {
 /// The stream of one browser.
 pub async fn stream(
     State(edge): State<Edge>,
+    Extension(actor): Extension<Actor>,
+    Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let newest = edge.db.last_seq().await.unwrap_or(0);
     let last = headers
         .get("last-event-id")
         .and_then(|id| id.to_str().ok())
-        .and_then(|id| id.parse::<i64>().ok());
+        .and_then(|id| id.parse::<i64>().ok())
+        .or(asked.after);
     let hint = edge.db.subscribe();
     let mut waiting = std::collections::VecDeque::new();
     let seen = match last {
@@ -59,6 +72,7 @@ pub async fn stream(
     let stream = unfold(
         Cursor {
             edge,
+            actor,
             seen,
             hint,
             waiting,
@@ -76,24 +90,47 @@ async fn next(mut cursor: Cursor) -> Option<(Result<Event, Infallible>, Cursor)>
         if *cursor.edge.stopping.borrow() {
             return None;
         }
-        // A database that does not answer now is asked again after the next hint or poll.
-        if let Ok(rows) = after(&cursor.edge.db, cursor.seen).await
-            && let Some((newest, ..)) = rows.last()
-        {
-            cursor.seen = *newest;
-            for (seq, topic, subject, _) in &rows {
-                let data = json!({"topic": topic, "id": subject}).to_string();
-                cursor
-                    .waiting
-                    .push_back(Event::default().id(seq.to_string()).event("change").data(data));
+        match cursor.look().await {
+            Ok(Look::News) => continue,
+            Ok(Look::Nothing) => {}
+            Ok(Look::NotTheirs) => return None,
+            // A database that does not answer now is asked again after the next hint or poll.
+            Err(cause) => {
+                tracing::debug!(name: "events.unread", cause = format!("{cause:#}"), "events cannot be read");
             }
-            continue;
         }
         tokio::select! {
             _ = cursor.hint.changed() => {}
             _ = cursor.edge.stopping.changed() => {}
             () = tokio::time::sleep(POLL) => {}
         }
+    }
+}
+
+enum Look {
+    News,
+    Nothing,
+    /// The session has ended: who logs out or is sent away is told nothing more.
+    NotTheirs,
+}
+
+impl Cursor {
+    /// Reads what is new, for as long as the session lives.
+    async fn look(&mut self) -> anyhow::Result<Look> {
+        if !session::lives(&self.edge.db, &self.actor).await? {
+            return Ok(Look::NotTheirs);
+        }
+        let rows = after(&self.edge.db, self.seen).await?;
+        let Some((newest, ..)) = rows.last() else {
+            return Ok(Look::Nothing);
+        };
+        self.seen = *newest;
+        for (seq, topic, subject, _) in &rows {
+            let data = json!({"topic": topic, "id": subject}).to_string();
+            self.waiting
+                .push_back(Event::default().id(seq.to_string()).event("change").data(data));
+        }
+        Ok(Look::News)
     }
 }
 

@@ -207,6 +207,7 @@ impl ServicePort for Services {
             .or_internal()?;
         let why_not = require(actor, Permission::Configure, Place::Anywhere).err();
         Ok(Unmapped {
+            now: sight.now,
             services,
             known,
             why_not: why_not.map(|refusal| refusal.to_string()),

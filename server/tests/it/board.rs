@@ -1,11 +1,14 @@
 //! The board over what the sync brought.
 
 use app::account::Role;
-use app::board::{BoardFilter, BoardPort, Health, SlotState};
+use app::board::{BoardFilter, BoardPort, DRIFT, Health, SlotState};
+use app::environment::EnvironmentPort;
 use server::board::Boards;
+use server::environment::Environments;
 use server::git::Mirrors;
 
 use crate::support::cloud::{Cloud, OTHER, POLICY, apply};
+use crate::support::line::{Hand, World};
 use crate::support::store::{Store, somebody};
 
 fn boards(store: &Store) -> Boards {
@@ -86,6 +89,32 @@ async fn the_board_shows_what_runs_and_what_needs_whom() {
             board.needs
         );
 
+        execute(
+            &store,
+            r#"INSERT INTO deployment (id, slot_id, kind, image_repository, digest, requested_by, requested_by_name,
+                 requested_at, state, phase, version, facts, wake_at, ended_at, fence)
+             SELECT 'dep_2', id, 'train', 'r', 'sha256:y', 'u', 'U', 1, 'needs-human', 'rest', 1,
+                 '{"since":1,"state":{"at":"needs-human","with":{"following":null,
+                   "failure":{"sentence":"It got stuck.","class":null,"blames_image":false}}}}', 0, 2, 0
+             FROM slot WHERE environment = 'staging'"#,
+        )
+        .await;
+        let board = boards.board(&lead, BoardFilter::default()).await.unwrap();
+        let cell = board.rows[0].cells[0].as_ref().unwrap();
+        let held = cell
+            .in_flight
+            .as_ref()
+            .expect("it holds the slot until somebody has looked");
+        assert_eq!(
+            (
+                cell.state,
+                held.deployment.as_str(),
+                held.word.as_str(),
+                held.percent
+            ),
+            (SlotState::NeedsHuman, "dep_2", "Needs a human", None)
+        );
+
         let rows = async |filter: BoardFilter| boards.board(&viewer, filter).await.unwrap().rows.len();
         let filter = |team: &str, state: &str, search: &str| BoardFilter {
             team: Some(team.to_owned()),
@@ -95,7 +124,7 @@ async fn the_board_shows_what_runs_and_what_needs_whom() {
         assert_eq!(rows(filter("", "", "CHECK")).await, 1);
         assert_eq!(rows(filter("shop", "failed", "")).await, 1);
         assert_eq!(rows(filter("catalog", "", "")).await, 0);
-        assert_eq!(rows(filter("", "drift", "")).await, 1);
+        assert_eq!(rows(filter("", DRIFT, "")).await, 1);
         assert_eq!(rows(filter("", "empty", "")).await, 0);
 
         cloud.aws.unreachable(OTHER, true);
@@ -112,6 +141,52 @@ async fn the_board_shows_what_runs_and_what_needs_whom() {
             "{:?}",
             board.needs
         );
+    }
+}
+
+/// What will board a line next is said on its page, until it has soaked.
+#[tokio::test]
+async fn a_line_names_what_soaks_for_it() {
+    for world in World::each().await {
+        let viewer = somebody("vera", Role::Viewer);
+        let environments = Environments::new(world.store.db.clone());
+        let soaking = async |environment: &str| {
+            let page = environments
+                .environment(&viewer, environment, None)
+                .await
+                .unwrap();
+            page.soaking
+        };
+        let first = world.commit("main", &Hand::of("ada"));
+        let old = world.built("main", &first, "ada").await;
+        for environment in ["staging", "production"] {
+            world.slot(environment, &old).await;
+        }
+        for (branch, shown) in [("develop", false), ("main", true)] {
+            let commit = world.commit(branch, &Hand::of("ada"));
+            let digest = world.built(branch, &commit, "ada").await;
+            world.runs("slt_staging", &digest).await;
+            let now = world.store.db.now();
+            world
+                .sql(&format!(
+                    "INSERT INTO deployment (id, slot_id, kind, image_repository, digest, requested_by,
+                         requested_by_name, requested_at, state, phase, version, facts, wake_at, ended_at, fence)
+                     VALUES ('dep_{branch}', 'slt_staging', 'train', 'r', '{digest}', 'u', 'U', 1, 'succeeded',
+                         'rest', 1, '{{}}', 0, {now}, 0)"
+                ))
+                .await;
+            let said = soaking("production").await;
+            assert_eq!(said.len(), usize::from(shown), "only what may come: {said:?}");
+        }
+        world.pass(240).await;
+        let said = soaking("production").await;
+        assert!(
+            said[0].starts_with("checkout main-") && said[0].ends_with(" soaks in staging for 6 min more."),
+            "{said:?}"
+        );
+        assert!(soaking("staging").await.is_empty());
+        world.pass(360).await;
+        assert!(soaking("production").await.is_empty(), "it has soaked");
     }
 }
 

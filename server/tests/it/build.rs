@@ -448,3 +448,60 @@ async fn pages_follow_each_other_without_gap_or_overlap_and_filters_narrow_them(
         assert!(all(elsewhere).await.1.is_empty());
     }
 }
+
+/// A repository that cannot be fetched is named with the reason, and how old what is known of it is.
+#[tokio::test]
+async fn the_page_names_repositories_that_cannot_be_fetched() {
+    for store in Store::each().await {
+        let mut tx = store.db.begin().await.unwrap();
+        for (name, clone_url) in [
+            ("acme/checkout", Ok(CHECKOUT)),
+            ("acme/stray", Err("its address is not allowed")),
+        ] {
+            let told = Told {
+                name,
+                forge: "github",
+                clone_url,
+                default_branch: None,
+                configured: false,
+            };
+            know(&mut tx, &told).await.unwrap();
+        }
+        sqlx::query("UPDATE repository SET fetched_at = $1, problem = 'git fetch: no route to host' WHERE name = 'acme/checkout'")
+            .bind(store.db.now())
+            .execute(tx.connection())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        let fetched_at = store.db.now();
+        store.clock.advance(3_600_000);
+        let builds = Builds::new(store.db.clone());
+        let viewer = somebody("vera", Role::Viewer);
+        let page = builds.builds(&viewer, BuildFilter::default()).await.unwrap();
+        let said: Vec<_> = page
+            .unfetched
+            .iter()
+            .map(|one| {
+                let freshness = &one.freshness;
+                (
+                    one.name.as_str(),
+                    freshness.as_of,
+                    freshness.stale,
+                    freshness.problem.as_deref(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            said,
+            [
+                (
+                    "acme/checkout",
+                    Some(fetched_at),
+                    true,
+                    Some("git fetch: no route to host")
+                ),
+                ("acme/stray", None, false, Some("its address is not allowed")),
+            ]
+        );
+    }
+}

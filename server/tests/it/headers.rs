@@ -87,6 +87,17 @@ async fn scripts_of_a_page_carry_its_own_nonce() {
                 "{path}: <script{script}> for {nonce}"
             );
         }
+        let ahead = page
+            .body
+            .split("<link")
+            .filter_map(|link| link.split('>').next())
+            .find(|link| link.contains("\"modulepreload\""))
+            .expect("the bundle is loaded ahead");
+        assert!(
+            ahead.contains(&format!("nonce=\"{nonce}\"")) && !ahead.contains("crossorigin"),
+            "{path}: <link{ahead}> for {nonce}"
+        );
+        assert!(!page.body.contains(&format!("crossorigin=\"{nonce}\"")), "{path}");
         // Nothing that the policy would stop.
         assert!(
             !page.body.contains(" style=\"") && !page.body.contains(" onclick="),

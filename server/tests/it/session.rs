@@ -2,9 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use app::account::Role;
+use axum::body::Body;
+use axum::http::{Request, header};
 use axum::routing::get;
 use axum::{Json, Router};
+use http_body_util::BodyExt as _;
 use serde_json::json;
 use server::http::{IDLE_MILLIS, LIFE_MILLIS};
 use tokio::sync::Notify;
@@ -318,4 +323,173 @@ async fn a_raised_epoch_ends_all_of_somebodys_sessions() {
             "and they may log in anew"
         );
     }
+}
+
+/// The stream of news of somebody who may see pages.
+async fn events(browser: &mut Browser, address: &str) -> Body {
+    let answer = browser
+        .begin(
+            Request::get(address).header(header::ACCEPT, "text/event-stream"),
+            String::new(),
+        )
+        .await;
+    assert_eq!(answer.status(), 200, "{address}");
+    answer.into_body()
+}
+
+/// The next of what a stream tells; nothing where it has ended.
+async fn told(stream: &mut Body) -> Option<String> {
+    let frame = tokio::time::timeout(Duration::from_secs(30), stream.frame())
+        .await
+        .expect("the stream goes on or ends");
+    let data = frame?.expect("it does not break").into_data().expect("text");
+    Some(String::from_utf8_lossy(&data).into_owned())
+}
+
+/// Something happens of which everybody is told.
+async fn happens(house: &House, subject: &str) {
+    let mut tx = house.store.db.begin().await.expect("a transaction");
+    tx.event("train", subject);
+    tx.commit().await.expect("commits");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_is_logged_out_is_told_nothing_more() {
+    for (house, _acme) in houses().await {
+        house.role("vera", Some(Role::Viewer)).await;
+        let ways: [(&str, &'static str); 2] = [
+            (
+                "an epoch raised",
+                "UPDATE person SET session_epoch = session_epoch + 1",
+            ),
+            ("a session revoked", "DELETE FROM session"),
+        ];
+        for (what, sql) in ways {
+            let mut browser = house.logged_in("vera").await;
+            let mut stream = events(&mut browser, "/events").await;
+            assert!(
+                told(&mut stream).await.expect("it begins").contains("hello"),
+                "{what}"
+            );
+            happens(&house, "trn_before").await;
+            assert!(
+                told(&mut stream).await.expect("news").contains("trn_before"),
+                "{what}"
+            );
+            house.execute(sql).await;
+            happens(&house, "trn_secret").await;
+            assert_eq!(told(&mut stream).await, None, "{what}");
+        }
+        let mut browser = house.logged_in("vera").await;
+        let mut stream = events(&mut browser.clone(), "/events").await;
+        assert!(told(&mut stream).await.is_some());
+        browser.post("/auth/logout", &[]).await;
+        assert_eq!(
+            told(&mut stream).await,
+            None,
+            "a log-out, which nobody is told of"
+        );
+
+        let mut browser = house.logged_in("vera").await;
+        let mut stream = events(&mut browser, "/events").await;
+        assert!(told(&mut stream).await.is_some());
+        house.store.clock.advance(IDLE_MILLIS + 1_000);
+        happens(&house, "trn_late").await;
+        assert_eq!(told(&mut stream).await, None, "listening is no use of a session");
+    }
+}
+
+/// What happens between rendering a page and listening is told; what the page was rendered from is not told again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_stream_goes_on_where_its_page_was_rendered() {
+    for (house, _acme) in houses().await {
+        house.role("vera", Some(Role::Viewer)).await;
+        let mut browser = house.logged_in("vera").await;
+        happens(&house, "trn_before").await;
+        let page = browser.get("/approvals").await;
+        let (_, mark) = page
+            .body
+            .split_once("data-seq=\"")
+            .expect("the page says how far it is");
+        let mark = mark.split('"').next().expect("a number ends").to_owned();
+        happens(&house, "trn_between").await;
+        let mut stream = events(&mut browser, &format!("/events?after={mark}")).await;
+        let first = told(&mut stream).await.expect("news");
+        assert!(
+            first.contains("trn_between") && first.contains("\"train\""),
+            "{first}"
+        );
+
+        // A browser that was cut off says what it saw last, and asks by the same address as before.
+        happens(&house, "trn_cut").await;
+        let newest = house.store.db.last_seq().await.expect("a number");
+        let again = Request::get(format!("/events?after={mark}"))
+            .header(header::ACCEPT, "text/event-stream")
+            .header("last-event-id", newest - 1);
+        let mut stream = browser.begin(again, String::new()).await.into_body();
+        let first = told(&mut stream).await.expect("news");
+        assert!(first.contains("trn_cut"), "{first}");
+
+        // Who was away for too long asks everything again.
+        let mut stream = events(&mut browser, "/events?after=999999").await;
+        let first = told(&mut stream).await.expect("news");
+        assert!(first.contains("everything"), "{first}");
+    }
+}
+
+/// A form without scripts shows whatever is answered: never bare JSON.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_plain_form_of_somebody_logged_out_leads_to_the_login_page_and_back() {
+    let (house, _acme) = House::with_acme(Store::sqlite().await, HOME).await;
+    let form = |referer: Option<&str>| {
+        let request = Request::post("/ui/train/hold")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::ACCEPT, "text/html,application/xhtml+xml,*/*;q=0.8")
+            .header("sec-fetch-site", "same-origin");
+        match referer {
+            Some(referer) => request.header(header::REFERER, referer),
+            None => request,
+        }
+    };
+    let filled = "train=trn_1&reason=wait";
+    for (referer, return_to) in [
+        (
+            Some("https://yard.example/trains/production/42?a=b&__path=%2Fui%2Ftrain%2Fhold&__err=eA"),
+            "%2Ftrains%2Fproduction%2F42%3Fa%3Db",
+        ),
+        (
+            Some("https://yard.example/trains/production/42"),
+            "%2Ftrains%2Fproduction%2F42",
+        ),
+        (Some("https://evil.example//evil.example/x"), "%2F"),
+        (Some("nonsense"), "%2F"),
+        (None, "%2F"),
+    ] {
+        let page = house.browser().send(form(referer), filled).await;
+        assert_eq!(
+            (page.status, page.location()),
+            (303, format!("/login?return_to={return_to}").as_str()),
+            "{referer:?}"
+        );
+    }
+    // By script it stays what a script can read.
+    let page = house
+        .browser()
+        .post("/ui/train/hold", &[("train", "trn_1")])
+        .await;
+    assert_eq!((page.status, page.body.as_str()), (401, "\"Unauthenticated\""));
+
+    // Who is logged in and may not is told so by the page.
+    let mut vera = house.logged_in("vera").await;
+    house.role("vera", Some(Role::Viewer)).await;
+    let page = vera
+        .send(form(Some("https://yard.example/trains/production/42")), filled)
+        .await;
+    assert!(
+        page.location()
+            .starts_with("/trains/production/42?__path=%2Fui%2Ftrain%2Fhold&__err="),
+        "{}",
+        page.location()
+    );
+    assert_eq!(house.nothing.done(), [""; 0]);
 }
