@@ -16,6 +16,8 @@ mod build;
 mod config;
 mod crash;
 mod db;
+#[cfg(feature = "demo")]
+mod demo;
 mod deployment;
 mod git;
 mod hammer;
