@@ -25,6 +25,7 @@ mod headers;
 mod inbox;
 mod login;
 mod metric;
+mod migration;
 mod service;
 mod session;
 mod support;
