@@ -26,6 +26,7 @@ mod inbox;
 mod login;
 mod metric;
 mod migration;
+mod policy;
 mod service;
 mod session;
 mod support;
