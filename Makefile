@@ -16,16 +16,19 @@ define timed
 	@started=$$(date +%s); echo "── $(1)"; $(2); echo "── $(1): $$(( $$(date +%s) - started )) s"
 endef
 
-.PHONY: help demo test real site server tools clean
+BEGAN := $(shell date +%s)
+
+.PHONY: help demo test real site server tools installed clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
 
-demo: server site ## builds everything and starts the demo world on http://127.0.0.1:3000
+demo: tools server site ## builds everything and starts the demo world on http://127.0.0.1:3000
+	@echo "── all of it: $$(( $$(date +%s) - $(BEGAN) )) s"
 	@echo "── starting (stop it with Ctrl-C)"
 	@exec $(TARGET)/debug/yardmaster demo $(DEMO)
 
-server: ## builds the program with its demo world
+server: tools ## builds the program with its demo world
 	$(call timed,build the program,cargo build --locked --package server --features demo)
 
 site: tools ## builds what the browser loads
@@ -37,8 +40,11 @@ tools:
 test: ## runs the tests: lints, both databases, simulator against botocore, browser, real endpoints
 	@end2end/test.sh
 
-real: server site ## runs the program against endpoints that nobody here wrote
+real: installed server site ## runs the program against endpoints that nobody here wrote
 	$(call timed,real endpoints,end2end/real/run.sh "$(TARGET)")
+
+installed:
+	$(call timed,install what the tests need,end2end/install.sh "$(TOOLS)")
 
 clean: ## removes what was built
 	cargo clean

@@ -19,15 +19,24 @@ if [ ! -x "$tools/initdb" ]; then
   exit 1
 fi
 
+# told LOG…: shows logs, as far as they are there.
+told() {
+  for log in "$@"; do
+    if [ -e "$log" ]; then echo "--- $log" && tail -n 40 "$log"; fi >&2
+  done
+}
+
 case $action in
 start)
   mkdir -p "$directory"
   [ "$(id -u)" = 0 ] && chown postgres "$directory"
-  as "$tools/initdb" --pgdata="$directory/data" --auth=trust --username=yardmaster --encoding=UTF8 --locale=C >"$directory.log" 2>&1
+  as "$tools/initdb" --pgdata="$directory/data" --auth=trust --username=yardmaster --encoding=UTF8 --locale=C >"$directory.log" 2>&1 ||
+    { told "$directory.log"; exit 1; }
   port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
   as "$tools/pg_ctl" --pgdata="$directory/data" --wait --silent \
     --options="-h 127.0.0.1 -p $port -c unix_socket_directories='' -c max_connections=300 -c fsync=off" \
-    --log="$directory/server.log" start >>"$directory.log" 2>&1
+    --log="$directory/server.log" start >>"$directory.log" 2>&1 ||
+    { told "$directory.log" "$directory/server.log"; exit 1; }
   echo "postgres://yardmaster@127.0.0.1:$port/postgres"
   ;;
 stop)

@@ -5,9 +5,16 @@ set -euo pipefail
 folder=${1:?a folder for tools}
 bindgen=${2:?the version of wasm-bindgen}
 
-if ! command -v git >/dev/null; then
-  echo "   installing git (Debian package)"
-  apt-get install --yes git >/dev/null
+. "$(dirname "$0")/packages.sh"
+need git git
+need curl curl
+need cc build-essential
+need node nodejs
+need npm npm
+install_needed
+if ! command -v cargo >/dev/null || ! command -v rustup >/dev/null; then
+  echo "missing: the Rust toolchain (cargo and rustup); install it from https://rustup.rs" >&2
+  exit 1
 fi
 if ! rustup target list --installed | grep -qx wasm32-unknown-unknown; then
   echo "   installing the Rust target wasm32-unknown-unknown"
@@ -18,7 +25,7 @@ if [ "$(wasm-bindgen --version 2>/dev/null || true)" != "wasm-bindgen $bindgen" 
   cargo install wasm-bindgen-cli --version "$bindgen" --root "$folder" --target-dir "$folder/build" --quiet
   rm -rf "$folder/build"
 fi
-if command -v npm >/dev/null && ! command -v wasm-opt >/dev/null; then
+if ! command -v wasm-opt >/dev/null; then
   echo "   installing wasm-opt (npm package binaryen) into end2end/node_modules"
   (cd "$(dirname "$0")" && npm ci --no-audit --no-fund --loglevel=error)
 fi

@@ -149,6 +149,21 @@ def check_deployments(checker, ecs):
         ended = ("ROLLBACK_SUCCESSFUL", "STOPPED")
         checker.wait_until(f"a release that fails with {failure} ends", lambda: look() in ended)
 
+    # These never end by themselves: ECS keeps trying until somebody stops it.
+    for number, failure in enumerate(("no-capacity", "stuck")):
+        digest = checker.control("push-image", broken | {"tags": [f"endless-{number}"]})["digest"]
+        checker.control("script-image", {"digest": digest, "failure": failure})
+        image = f"{account}.dkr.ecr.{checker.region}.amazonaws.com/check-sim@{digest}"
+        ecs.update_service(**of_service, taskDefinition=register(image))
+        checker.wait_until(f"a release with {failure} is IN_PROGRESS", lambda: look() == "IN_PROGRESS")
+        # Long enough for what it says about tasks that it cannot place or that stay pending.
+        rounds = iter(range(20))
+        checker.wait_until(f"a release with {failure} stays", lambda: look() != "IN_PROGRESS" or next(rounds, None) is None)
+        if look() != "IN_PROGRESS":
+            checker.complaints.append(f"a release with {failure} ended by itself: {look()}")
+        ecs.stop_service_deployment(serviceDeploymentArn=newest()["serviceDeploymentArn"], stopType="ROLLBACK")
+        checker.wait_until(f"a release with {failure} is stopped", lambda: look() == "ROLLBACK_SUCCESSFUL")
+
     ecs.update_service(**of_service, forceNewDeployment=True, desiredCount=service["desiredCount"])
     ecs.tag_resource(resourceArn=service["serviceArn"], tags=[{"key": "check", "value": "sim"}])
     ecs.list_tags_for_resource(resourceArn=service["serviceArn"])
@@ -171,7 +186,7 @@ def check_deployments(checker, ecs):
     checker.refused(ecs.tag_resource, resourceArn="arn:aws:ecs:x", tags=[])
     checker.refused(ecs.list_clusters, nextToken="nonsense")
     checker.refused(ecs.delete_cluster, cluster="gone")
-    for fault in ("throttle", "access-denied", "internal"):
+    for fault in ("throttle", "access-denied", "expired-token", "internal"):
         checker.control("fault", {"operation": "ListClusters", "fault": fault})
         checker.refused(ecs.list_clusters)
 

@@ -14,8 +14,8 @@ const issuer = `http://127.0.0.1:${server.address().port}`;
 const provider = new Provider(issuer, {
   clients: [{ client_id: CLIENT, client_secret: SECRET, redirect_uris: [REDIRECT], grant_types: ['authorization_code'], response_types: ['code'] }],
   claims: { openid: ['sub'], profile: ['name', 'preferred_username'], email: ['email', 'email_verified'], groups: ['groups'] },
-  // Claims stand in the ID token itself, as companies' providers do it.
-  conformIdTokenClaims: false,
+  // As by default: the ID token says only who it is, the other claims are at UserInfo (OpenID Connect Core, 5.4).
+  conformIdTokenClaims: true,
   cookies: { keys: ['a key for tests'] },
   pkce: { required: () => true },
   findAccount: (_, subject) => ({

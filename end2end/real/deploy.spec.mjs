@@ -1,13 +1,36 @@
 // One release on endpoints that nobody here wrote, in the browser: log in, look, approve, depart, see it arrive.
 import { expect, test } from "@playwright/test";
 
-const { SERVICE_ARN, RUNNING, WANTED, COMMIT } = process.env;
+const { YARDMASTER_URL, SERVICE_ARN, RUNNING, WANTED, COMMIT } = process.env;
 
 // The text where it can be seen: what is folded away says it too.
 const shown = (page, text) => page.getByText(text).filter({ visible: true }).first();
 
+// What Yardmaster's own pages complained of; the provider's pages are not ours.
+const complaints = [];
+function watch(context) {
+  const ours = (url) => url.startsWith(YARDMASTER_URL);
+  context.on("console", (message) => {
+    if (message.type() === "error" && ours(message.location().url)) complaints.push(`console: ${message.text()} (${message.location().url})`);
+  });
+  context.on("weberror", (error) => {
+    if (ours(error.page()?.url() ?? "")) complaints.push(`page: ${error.error().stack ?? error.error()}`);
+  });
+  context.on("response", (response) => {
+    if (response.status() >= 500 && ours(response.url())) complaints.push(`${response.status()} ${response.url()}`);
+  });
+}
+
+/** What the board says of the service in production. */
+const cell = (page) =>
+  page
+    .getByRole("row")
+    .filter({ has: page.getByRole("rowheader").getByRole("link", { name: "storefront", exact: true }) })
+    .locator('td[data-label="production"]');
+
 async function logIn(browser, login) {
   const context = await browser.newContext();
+  watch(context);
   const page = await context.newPage();
   await page.goto("/");
   await page.getByRole("link", { name: "Shop single sign-on" }).click();
@@ -23,6 +46,10 @@ test("a build boards, is approved, departs and runs", async ({ browser }) => {
   // The author logs in once, so that Yardmaster can tell who wrote the commit.
   await logIn(browser, "dana");
   const ada = await logIn(browser, "ada");
+
+  await ada.goto("/");
+  await expect(cell(ada).locator("a.runs")).toBeVisible();
+  await expect(cell(ada).locator("a.runs")).not.toContainText(COMMIT.slice(0, 7));
 
   await ada.goto("/services/storefront?slot=production");
   await expect(ada.getByText(SERVICE_ARN)).toBeVisible();
@@ -54,6 +81,14 @@ test("a build boards, is approved, departs and runs", async ({ browser }) => {
   await ada.getByRole("button", { name: /^Depart/ }).click();
   await expect(shown(ada, "Arrived")).toBeVisible();
 
+  // On what evidence it counts as arrived: ECS's record of the rollout, or, where an endpoint keeps none, what its tasks run.
+  await ada.getByRole("main").getByRole("link", { name: "Deployment" }).click();
+  await expect(ada.getByRole("heading", { level: 1, name: "storefront → production" })).toBeVisible();
+  await expect(ada.locator("p.sentence").first()).toHaveText(/ECS.* record of th(e|is) rollout.*digest asked for/);
+
+  await ada.goto("/");
+  await expect(cell(ada).locator("a.runs")).toContainText(COMMIT.slice(0, 7));
   await ada.goto("/services/storefront?slot=production");
   await expect(ada.locator(`[title*="${WANTED}"]`).first()).toBeVisible();
+  expect(complaints, "what the pages complained of").toEqual([]);
 });

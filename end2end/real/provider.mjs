@@ -15,8 +15,6 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
     },
   ],
   claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["name", "preferred_username"], groups: ["groups"] },
-  // Yardmaster reads the ID token; by default this provider puts only `sub` into it.
-  conformIdTokenClaims: false,
   features: { devInteractions: { enabled: true } },
   findAccount: (_, sub) => ({
     accountId: sub,

@@ -42,4 +42,5 @@ pub mod policy;
 pub mod program;
 pub mod service;
 pub mod sync;
+mod tick;
 pub mod train;

@@ -8,7 +8,6 @@ use anyhow::{Context as _, Result};
 use app::backend::Backend;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use crate::account::Accounts;
 use crate::audit::{AuditKey, Audits};
@@ -29,9 +28,11 @@ use crate::inbox::{self, Inbox};
 use crate::metric::Metrics;
 use crate::service::Services;
 use crate::sync::Sync;
+use crate::tick::{Done, Loops, Pace, Tick, tick};
 use crate::train::Trains;
 
-/// Loops that read AWS side by side.
+/// Loops that read AWS, and as many that fetch repositories, side by side: while one waits for an account or a forge
+/// that answers slowly, the others read the rest.
 const READERS: usize = 3;
 
 /// Opens the database that the configuration names.
@@ -147,7 +148,7 @@ impl Program {
             stopping: stopped.clone(),
         };
         let router = http::router(&edge, inbox::router(self.inbox.clone()));
-        let mut loops = self.loops(&stopped);
+        let loops = self.loops(stopped);
         tracing::info!(name: "serve.ready", address = %listener.local_addr()?, url = %self.config.public_url, "Yardmaster is up");
         axum::serve(listener, router)
             .with_graceful_shutdown(async move {
@@ -156,140 +157,102 @@ impl Program {
                 stopping.send_replace(true);
             })
             .await?;
-        while loops.join_next().await.is_some() {}
+        loops.ended().await;
         self.db.close().await;
         Ok(())
     }
 
     /// The loops. Each tick takes no input, answers what it did in a sentence, and may run at any time; the loops only decide when.
-    fn loops(&self, stopped: &watch::Receiver<bool>) -> JoinSet<()> {
+    fn loops(&self, stopped: watch::Receiver<bool>) -> Loops {
         let speed = self.config.aws.speed.unwrap_or(1).clamp(1, 1000);
-        let mut loops = JoinSet::new();
-        let mut run = |name: &'static str, every: Duration, tick: Tick| {
-            loops.spawn(keep_ticking(
-                name,
-                every,
-                self.db.subscribe(),
-                stopped.clone(),
+        let mut loops = Loops::new(stopped);
+        // What is written here is finished when the program stops; what others are asked for is not waited for.
+        let mut writes = |name, every, tick: Tick| {
+            loops.spawn(
+                Pace {
+                    name,
+                    every,
+                    hint: self.db.subscribe(),
+                    droppable: false,
+                },
                 tick,
-            ));
+            );
         };
         let inbox = self.inbox.clone();
-        run(
+        writes(
             "inbox",
             Duration::from_secs(5),
             tick(move || {
                 let inbox = inbox.clone();
-                async move { Ok(inbox.tick().await?.to_string()) }
-            }),
-        );
-        let mirrors = self.mirrors.clone();
-        run(
-            "mirrors",
-            Duration::from_secs(10),
-            tick(move || {
-                let mirrors = mirrors.clone();
-                async move { Ok(mirrors.tick().await?.to_string()) }
+                async move { Ok(Done::of(&inbox.tick().await?)) }
             }),
         );
         let trains = self.trains.clone();
-        run(
+        writes(
             "trains",
             Duration::from_secs(5),
             tick(move || {
                 let trains = trains.clone();
-                async move { Ok(trains.tick().await?.to_string()) }
+                async move {
+                    let status = trains.tick().await?;
+                    Ok(Done::of(&status).with(status.problems))
+                }
             }),
         );
         let deployments = self.deployments.clone();
-        run(
+        writes(
             "deployments",
             Duration::from_millis(2000 / u64::from(speed.min(8))),
             tick(move || {
                 let deployments = deployments.clone();
-                async move { Ok(deployments.tick().await?.to_string()) }
+                async move {
+                    let status = deployments.tick().await?;
+                    Ok(Done::of(&status).with(status.problems))
+                }
             }),
         );
-        // While one waits for an account that answers slowly, the others read the rest.
         for _ in 0..READERS {
+            let mirrors = self.mirrors.clone();
+            let pace = Pace {
+                name: "mirrors",
+                every: Duration::from_secs(10),
+                hint: self.db.subscribe(),
+                droppable: true,
+            };
+            let fetch = tick(move || {
+                let mirrors = mirrors.clone();
+                async move { Ok(Done::of(&mirrors.tick().await?)) }
+            });
+            loops.spawn(pace, fetch);
             let sync = self.sync.clone();
-            loops.spawn(keep_ticking(
-                "sync",
-                Duration::from_secs(u64::from((15 / speed).max(3))),
+            let pace = Pace {
+                name: "sync",
+                every: Duration::from_secs(u64::from((15 / speed).max(3))),
                 // What others commit is no reason to ask AWS again.
-                watch::channel(0).1,
-                stopped.clone(),
-                tick(move || {
-                    let sync = sync.clone();
-                    async move { Ok(sync.tick().await?.to_string()) }
-                }),
-            ));
+                hint: watch::channel(0).1,
+                droppable: true,
+            };
+            let read = tick(move || {
+                let sync = sync.clone();
+                async move { Ok(Done::of(&sync.tick().await?)) }
+            });
+            loops.spawn(pace, read);
         }
         let (db, heads) = (self.db.clone(), self.config.data.join("audit-heads.jsonl"));
-        loops.spawn(keep_ticking(
-            "audit heads",
-            Duration::from_secs(60),
-            watch::channel(0).1,
-            stopped.clone(),
-            tick(move || {
-                let (db, heads) = (db.clone(), heads.clone());
-                async move {
-                    crate::audit::export_head(&db, &heads)
-                        .await
-                        .map(|_| String::new())
-                }
-            }),
-        ));
+        let pace = Pace {
+            name: "audit heads",
+            every: Duration::from_secs(60),
+            hint: watch::channel(0).1,
+            droppable: false,
+        };
+        let export = tick(move || {
+            let (db, heads) = (db.clone(), heads.clone());
+            async move {
+                crate::audit::export_head(&db, &heads).await?;
+                Ok(Done::of(&"exported"))
+            }
+        });
+        loops.spawn(pace, export);
         loops
-    }
-}
-
-type Tick = Box<dyn Fn() -> futures::future::BoxFuture<'static, Result<String>> + Send + std::marker::Sync>;
-
-fn tick<F: Future<Output = Result<String>> + Send + 'static>(
-    tick: impl Fn() -> F + Send + std::marker::Sync + 'static,
-) -> Tick {
-    Box::new(move || Box::pin(tick()))
-}
-
-/// Runs a tick again and again: when something was committed, and every so often. The next tick is the retry of a
-/// failed one.
-async fn keep_ticking(
-    name: &'static str,
-    every: Duration,
-    mut hint: watch::Receiver<i64>,
-    mut stopped: watch::Receiver<bool>,
-    tick: Tick,
-) {
-    let mut failing = false;
-    while !*stopped.borrow() {
-        hint.borrow_and_update();
-        match tick().await {
-            Ok(_) if failing => {
-                tracing::info!(name: "tick.recovered", tick = name, "a loop works again");
-                failing = false;
-            }
-            Ok(status) => tracing::debug!(name: "tick.done", tick = name, status, "a loop did its work"),
-            Err(cause) => {
-                tracing::error!(name: "tick.failed", tick = name, cause = format!("{cause:#}"), "a loop failed; it will be run again");
-                failing = true;
-                // Not at once: what failed would likely fail again.
-                tokio::select! {
-                    () = tokio::time::sleep(Duration::from_secs(2)) => {}
-                    _ = stopped.changed() => {}
-                }
-            }
-        }
-        tokio::select! {
-            () = tokio::time::sleep(every) => {}
-            changed = hint.changed() => if changed.is_err() {
-                // Nobody will ever hint: wait the time out.
-                tokio::select! {
-                    () = tokio::time::sleep(every) => {}
-                    _ = stopped.changed() => {}
-                }
-            },
-            _ = stopped.changed() => {}
-        }
     }
 }

@@ -46,7 +46,7 @@ struct Serve {
     /// How many times shorter everything lasts.
     #[arg(long, default_value_t = 1)]
     speed: u32,
-    /// What everything random is drawn from.
+    /// What everything random is drawn from; the past also depends on the day of the first start, at whose midnight (UTC) it ends.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Time only moves when `POST /_sim/advance` says so.

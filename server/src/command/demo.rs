@@ -25,7 +25,8 @@ pub(super) struct Demo {
     /// How many times faster than in life the demo's CI builds and its ECS rolls out.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
     speed: u32,
-    /// The demo's past and its people's acts are drawn from this number.
+    /// The demo's past and its people's acts are drawn from this number. The past ends at the last midnight (UTC), so
+    /// that commit ids, digests and train numbers are the same for one number and one day of the first start.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Leaves the simulated developers out: nothing is pushed but what you push.

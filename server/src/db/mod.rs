@@ -13,14 +13,17 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::AnyPool;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyConnection, AnyPool, Connection as _};
 use tokio::sync::watch;
 
 pub use tx::Tx;
 
 use crate::audit::AuditKey;
 use crate::clock::{Ids, SharedClock};
+
+/// How long PostgreSQL may take to answer at the start.
+const CONNECT: Duration = Duration::from_secs(10);
 
 /// Which database is behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,6 +133,7 @@ impl Db {
                 (write, read)
             }
             Dialect::Postgres => {
+                answers(&options).await.map_err(unreachable)?;
                 let pool = AnyPoolOptions::new()
                     .max_connections(16)
                     .acquire_timeout(Duration::from_secs(10))
@@ -251,13 +255,81 @@ fn sqlite_pool(connections: u32, read_only: bool) -> AnyPoolOptions {
         })
 }
 
-/// An address without its password.
+/// Connects once. A pool would try a refused connection again and again, and say in the end only that it timed out.
+async fn answers(options: &AnyConnectOptions) -> sqlx::Result<()> {
+    let connection = tokio::time::timeout(CONNECT, AnyConnection::connect_with(options))
+        .await
+        .map_err(|_| {
+            let text = format!("no answer within {} s", CONNECT.as_secs());
+            sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text))
+        })??;
+    connection.close().await
+}
+
+/// An address without its password. One that cannot be read is not shown: nobody knows where its password stands.
 fn redact(url: &str) -> String {
-    match url::Url::parse(url) {
-        Ok(mut parsed) if parsed.password().is_some() => {
-            let _ = parsed.set_password(Some("***"));
-            parsed.to_string()
+    const HIDDEN: &str = "(not shown: it cannot be read as an address and may hold a password)";
+    let Ok(mut parsed) = url::Url::parse(url) else {
+        return HIDDEN.to_owned();
+    };
+    // A password with `/`, `?` or `#` in it ends the part before the host too early.
+    let [path, query, fragment] = [Some(parsed.path()), parsed.query(), parsed.fragment()];
+    if [path, query, fragment]
+        .into_iter()
+        .flatten()
+        .any(|part| part.contains('@'))
+    {
+        return HIDDEN.to_owned();
+    }
+    if parsed.password().is_some() {
+        let _ = parsed.set_password(Some("***"));
+    }
+    if parsed.query().is_some() {
+        let kept: Vec<(String, String)> = parsed
+            .query_pairs()
+            .map(|(key, value)| {
+                let secret = key.to_lowercase().contains("password");
+                (
+                    key.into_owned(),
+                    if secret {
+                        "***".to_owned()
+                    } else {
+                        value.into_owned()
+                    },
+                )
+            })
+            .collect();
+        parsed.query_pairs_mut().clear().extend_pairs(kept);
+    }
+    parsed.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_of_an_address_is_shown() {
+        for url in [
+            "postgres://me:hunter2@db.example/yard",
+            "postgres://db.example/yard?user=me&password=hunter2",
+            "postgres://db.example/yard?sslmode=require&sslpassword=hunter2",
+            "postgres://me:hun/ter2@db.example/yard",
+            "postgres://me:12/hunter2@db.example/yard",
+            "postgres://me:12#hunter2@db.example/yard",
+            "postgres://me:12?hunter2@db.example/yard",
+            "postgress//me:hunter2@db.example/yard",
+            "me:hunter2@db.example/yard",
+            "hunter2",
+        ] {
+            let shown = redact(url);
+            assert!(!shown.contains("ter2"), "{url}: {shown}");
         }
-        _ => url.to_owned(),
+        for url in [
+            "postgres://me@db.example:5433/yard?sslmode=require",
+            "sqlite:/var/lib/yard.db",
+        ] {
+            assert_eq!(redact(url), url);
+        }
     }
 }

@@ -8,8 +8,10 @@ use std::time::Duration;
 use super::commit::{Commit, FORMAT, parse_log};
 use super::{Git, GitError, is_branch_name, is_commit_id};
 
-/// A fetch of a large repository takes long; one that hangs must end all the same.
-const FETCH_LIMIT: Duration = Duration::from_secs(600);
+/// A fetch that hangs must end.
+const FETCH_LIMIT: Duration = Duration::from_secs(120);
+/// The first fetch brings everything, and a large repository takes long.
+const FIRST_FETCH_LIMIT: Duration = Duration::from_secs(1800);
 const ASK_LIMIT: Duration = Duration::from_secs(60);
 
 /// A bare mirror of one repository's branches.
@@ -45,11 +47,17 @@ impl Mirror {
         if !self.exists().await {
             self.create().await?;
         }
-        match self.fetch_once(url).await {
+        let fetched_before = self.branches().await.is_ok_and(|branches| !branches.is_empty());
+        let limit = if fetched_before {
+            FETCH_LIMIT
+        } else {
+            FIRST_FETCH_LIMIT
+        };
+        match self.fetch_once(url, limit).await {
             // Only this process writes the mirror, one fetch at a time: a lock is left over from one that was killed.
             Err(GitError::Failed { words, .. }) if words.contains(".lock") => {
                 self.remove_locks().await;
-                self.fetch_once(url).await
+                self.fetch_once(url, limit).await
             }
             other => other,
         }
@@ -74,7 +82,7 @@ impl Mirror {
         tokio::fs::rename(&unfinished, &self.folder).await.map_err(failed)
     }
 
-    async fn fetch_once(&self, url: &str) -> Result<(), GitError> {
+    async fn fetch_once(&self, url: &str, limit: Duration) -> Result<(), GitError> {
         self.git
             .run(
                 Some(&self.folder),
@@ -91,7 +99,7 @@ impl Mirror {
                     "+refs/heads/*:refs/heads/*",
                 ],
                 "",
-                FETCH_LIMIT,
+                limit,
             )
             .await
             .map(drop)

@@ -34,13 +34,13 @@ struct Inner {
     folder: PathBuf,
     git: Git,
     poll: Millis,
-    /// What this process has fetched: each replica has mirrors of its own, so the database cannot say.
-    seen: Mutex<HashMap<String, Seen>>,
-    ticking: tokio::sync::Mutex<()>,
+    /// What this process has fetched, by repository: each replica has mirrors of its own, so the database cannot say.
+    /// Locked while it is fetched.
+    seen: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Seen>>>>,
 }
 
 /// How far this process is with one repository.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 struct Seen {
     /// The `wanted_at` that the last good fetch answered.
     answered: Millis,
@@ -50,6 +50,8 @@ struct Seen {
     failed_for: Millis,
     failures: u32,
     retry_at: Millis,
+    /// The problem that the log told of last.
+    told: Option<String>,
 }
 
 impl Seen {
@@ -59,6 +61,20 @@ impl Seen {
         }
         self.fetched_at
             .is_none_or(|at| wanted_at > self.answered || now >= at.saturating_add(poll))
+    }
+
+    /// Says in the log what is wrong, once while it stays the same.
+    fn tell(&mut self, repository: &str, problem: &str) {
+        if self.told.as_deref() == Some(problem) {
+            return;
+        }
+        tracing::warn!(
+            name: "repository.missed",
+            repository,
+            problem,
+            "a repository cannot be fetched; its address comes from source.clone_urls or, with source.clone_prefixes, from webhooks, its login from git.credentials_file"
+        );
+        self.told = Some(problem.to_owned());
     }
 }
 
@@ -101,39 +117,52 @@ impl Mirrors {
             folder,
             git,
             poll: POLL,
-            seen: Mutex::new(HashMap::new()),
-            ticking: tokio::sync::Mutex::new(()),
+            seen: Mutex::default(),
         }))
     }
 
-    /// Fetches what is wanted or has not been fetched for a while; stores branches, commits and which builds count.
+    /// Fetches what is wanted or has not been fetched for a while, and is not being fetched by another tick; stores
+    /// branches, commits and which builds count.
     ///
     /// # Errors
     /// There is no usable `git`, or the database does not answer. What is wrong with one repository stands beside it.
     pub async fn tick(&self) -> anyhow::Result<Round> {
-        let _one_at_a_time = self.0.ticking.lock().await;
         let now = self.0.db.now();
-        let due: Vec<Repository> = store::repositories(&self.0.db)
-            .await?
-            .into_iter()
-            .filter(|repository| !repository.clone_url.is_empty())
-            .filter(|repository| {
-                self.seen(&repository.id)
-                    .due(repository.wanted_at, now, self.0.poll)
-            })
-            .collect();
+        let mut due = Vec::new();
+        for repository in store::repositories(&self.0.db).await? {
+            let Ok(mut seen) = self.seen(&repository.id).try_lock_owned() else {
+                continue;
+            };
+            if repository.clone_url.is_empty() {
+                if let Some(problem) = &repository.problem {
+                    seen.tell(&repository.name, problem);
+                }
+            } else if seen.due(repository.wanted_at, now, self.0.poll) {
+                due.push((seen.failures, repository));
+            }
+        }
         let mut round = Round::default();
         if due.is_empty() {
             return Ok(round);
         }
         self.0.git.check().await?;
+        // What failed may keep its place for long: the others go first.
+        due.sort_by_key(|(failures, _)| *failures);
         let mut work = futures::stream::iter(due)
-            .map(|repository| async move {
-                let outcome = self.fetch(&repository).await;
-                (repository, outcome)
+            .map(|(_, repository)| async move {
+                // Taken only now, so that what waits for its turn can be fetched by another tick.
+                let mut seen = self.seen(&repository.id).try_lock_owned().ok()?;
+                if !seen.due(repository.wanted_at, now, self.0.poll) {
+                    return None;
+                }
+                let outcome = self.fetch(&repository, &mut seen).await;
+                Some((repository, seen, outcome))
             })
             .buffer_unordered(SIDE_BY_SIDE);
-        while let Some((repository, outcome)) = work.next().await {
+        while let Some(fetched) = work.next().await {
+            let Some((repository, mut seen, outcome)) = fetched else {
+                continue;
+            };
             match outcome {
                 Ok(commits) => {
                     round.commits += commits;
@@ -141,7 +170,7 @@ impl Mirrors {
                 }
                 Err(cause) => {
                     let why = format!("{cause:#}");
-                    self.failed(&repository, &why).await?;
+                    self.failed(&repository, &mut seen, &why).await?;
                     round.failed.push((repository.name, why));
                 }
             }
@@ -151,7 +180,7 @@ impl Mirrors {
         Ok(round)
     }
 
-    async fn fetch(&self, repository: &Repository) -> anyhow::Result<usize> {
+    async fn fetch(&self, repository: &Repository, seen: &mut Seen) -> anyhow::Result<usize> {
         let began = self.0.db.now();
         let mirror = self.mirror(&repository.name)?;
         if let Some(parent) = self.0.folder.join(&repository.name).parent() {
@@ -161,14 +190,14 @@ impl Mirrors {
         }
         mirror.fetch(&repository.clone_url).await?;
         let commits = self.store(repository, &mirror, began).await?;
-        self.set_seen(
-            &repository.id,
-            Seen {
-                answered: repository.wanted_at,
-                fetched_at: Some(began),
-                ..Seen::default()
-            },
-        );
+        if seen.told.is_some() {
+            tracing::info!(name: "repository.recovered", repository = repository.name, "a repository can be fetched again");
+        }
+        *seen = Seen {
+            answered: repository.wanted_at,
+            fetched_at: Some(began),
+            ..Seen::default()
+        };
         Ok(commits)
     }
 
@@ -208,34 +237,25 @@ impl Mirrors {
         Ok(commits.len())
     }
 
-    async fn failed(&self, repository: &Repository, why: &str) -> sqlx::Result<()> {
-        let mut seen = self.seen(&repository.id);
+    async fn failed(&self, repository: &Repository, seen: &mut Seen, why: &str) -> sqlx::Result<()> {
         let wait = RETRY.saturating_mul(1 << seen.failures.min(6)).min(self.0.poll);
         seen.failures = seen.failures.saturating_add(1);
         seen.failed_for = repository.wanted_at;
         seen.retry_at = self.0.db.now().saturating_add(wait);
-        self.set_seen(&repository.id, seen);
+        seen.tell(&repository.name, why);
         let mut tx = self.0.db.begin().await?;
         store::put_fetched(&mut tx, repository, Err(why)).await?;
         tx.commit().await
     }
 
-    fn seen(&self, repository_id: &str) -> Seen {
+    fn seen(&self, repository_id: &str) -> Arc<tokio::sync::Mutex<Seen>> {
         self.0
             .seen
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .get(repository_id)
-            .copied()
-            .unwrap_or_default()
-    }
-
-    fn set_seen(&self, repository_id: &str, seen: Seen) {
-        self.0
-            .seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(repository_id.to_owned(), seen);
+            .entry(repository_id.to_owned())
+            .or_default()
+            .clone()
     }
 
     fn mirror(&self, repository: &str) -> anyhow::Result<Mirror> {

@@ -24,7 +24,7 @@ const KEPT: [&str; 12] = [
 ];
 
 /// Settings for each run. What the machine's administrator or the mirror's own files say must not change what we read.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 12] = [
     "protocol.ext.allow=never",
     "protocol.file.allow=always",
     "core.hooksPath=/dev/null",
@@ -35,6 +35,9 @@ const SETTINGS: [&str; 10] = [
     "gc.autoDetach=false",
     "maintenance.autoDetach=false",
     "i18n.logOutputEncoding=UTF-8",
+    // A forge that accepted the connection and says nothing: given up long before the time limit.
+    "http.lowSpeedLimit=1",
+    "http.lowSpeedTime=60",
 ];
 
 /// Why `git` did not do what it was asked.
@@ -203,7 +206,10 @@ impl Git {
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_ALLOW_PROTOCOL", "file:https:http:ssh:git")
-            .env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
+            .env(
+                "GIT_SSH_COMMAND",
+                "ssh -oBatchMode=yes -oConnectTimeout=20 -oServerAliveInterval=15",
+            )
             .env("GIT_NO_REPLACE_OBJECTS", "1")
             .env("GIT_OPTIONAL_LOCKS", "0")
             .env("LC_ALL", "C");

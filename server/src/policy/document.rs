@@ -1,9 +1,11 @@
-//! The TOML document and what makes it sound.
+//! The TOML document.
 
 use std::collections::BTreeMap;
 
-use app::account::{Grant, Role};
+use app::account::Role;
 use serde::{Deserialize, Serialize};
+
+use super::groups::{self, GroupRole};
 
 /// A policy document that cannot be applied: where and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +26,7 @@ pub struct Policy {
     #[serde(default)]
     pub mapping: Mapping,
     /// Groups of the identity provider and the roles they give.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "groups::read")]
     pub groups: BTreeMap<String, Vec<GroupRole>>,
 }
 
@@ -94,7 +96,7 @@ pub struct Approvals {
     #[serde(default)]
     pub count: u32,
     /// Roles of which each approver must hold one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "groups::read_roles")]
     pub roles: Vec<Role>,
     /// For how many hours an approval counts.
     #[serde(default = "default_expiry")]
@@ -131,21 +133,6 @@ pub struct Mapping {
     /// A pattern of ECS service names with one `{service}` in it.
     #[serde(default)]
     pub name: Option<String>,
-}
-
-/// A role that a group gives, everywhere or in one environment: `"lead"` or `{ role = "lead", environment = "staging" }`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum GroupRole {
-    /// Everywhere.
-    Everywhere(Role),
-    /// In one environment.
-    In {
-        /// The role.
-        role: Role,
-        /// The environment.
-        environment: String,
-    },
 }
 
 /// What boards an environment.
@@ -256,107 +243,6 @@ impl Policy {
         Ok(policy)
     }
 
-    fn check(&self) -> Result<(), PolicyError> {
-        let fail = |text: String| Err(PolicyError(text));
-        if self.environments.is_empty() {
-            return fail("there is no [[environment]]; name at least one".to_owned());
-        }
-        for (place, environment) in self.environments.iter().enumerate() {
-            let name = &environment.name;
-            if name.is_empty()
-                || !name
-                    .chars()
-                    .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-')
-            {
-                return fail(format!(
-                    "environment `{name}`: a name has lower-case letters, digits and dashes only"
-                ));
-            }
-            if self
-                .environments
-                .iter()
-                .filter(|other| other.name == *name)
-                .count()
-                > 1
-            {
-                return fail(format!("environment `{name}` is there twice"));
-            }
-            if let Some(twin) = self.environments.iter().take(place).find(|other| {
-                (&other.account, &other.region, &other.cluster)
-                    == (&environment.account, &environment.region, &environment.cluster)
-            }) {
-                return fail(format!(
-                    "environments `{}` and `{name}` are bound to the same account, region and cluster; a cluster belongs to one environment",
-                    twin.name
-                ));
-            }
-            if environment.account.len() != 12
-                || !environment.account.chars().all(|digit| digit.is_ascii_digit())
-            {
-                return fail(format!(
-                    "environment `{name}`: account `{}` is not a 12-digit AWS account id",
-                    environment.account
-                ));
-            }
-            for source in environment.parsed_sources() {
-                if let Source::Arrived(from) = source
-                    && !self
-                        .environments
-                        .iter()
-                        .take(place)
-                        .any(|other| other.name == from)
-                {
-                    return fail(format!(
-                        "environment `{name}`: source `arrived:{from}` must name an environment before it"
-                    ));
-                }
-            }
-            if environment.approvals.count > 0 && environment.automatic {
-                return fail(format!(
-                    "environment `{name}`: it asks for approvals and departs automatically; choose one"
-                ));
-            }
-        }
-        if let Some(pattern) = &self.mapping.name
-            && pattern.matches("{service}").count() != 1
-        {
-            return fail(format!(
-                "mapping.name `{pattern}` must have {{service}} in it once"
-            ));
-        }
-        for service in &self.services {
-            if self
-                .services
-                .iter()
-                .filter(|other| other.name == service.name)
-                .count()
-                > 1
-            {
-                return fail(format!("service `{}` is there twice", service.name));
-            }
-        }
-        Ok(())
-    }
-
-    /// The roles that groups give.
-    pub fn grants(&self, groups: &[String]) -> Vec<Grant> {
-        let named = groups.iter().filter_map(|group| self.groups.get(group)).flatten();
-        let mut grants: Vec<Grant> = named
-            .map(|given| match given {
-                GroupRole::Everywhere(role) => Grant {
-                    role: *role,
-                    environment: None,
-                },
-                GroupRole::In { role, environment } => Grant {
-                    role: *role,
-                    environment: Some(environment.clone()),
-                },
-            })
-            .collect();
-        grants.dedup();
-        grants
-    }
-
     /// An environment by name.
     pub fn environment(&self, name: &str) -> Option<&Environment> {
         self.environments
@@ -388,16 +274,5 @@ mod tests {
         assert!(!matches("main", "mainline"));
         assert!(matches("*", ""));
         assert!(!matches("release-*-x", "release-1"));
-    }
-
-    #[test]
-    fn a_document_with_a_fault_says_where() {
-        let fault = Policy::parse(
-            "[[environment]]\nname = \"Prod\"\naccount=\"1\"\nregion=\"r\"\ncluster=\"c\"\nsources=[]",
-        )
-        .unwrap_err();
-        assert!(fault.to_string().contains("environment `Prod`"), "{fault}");
-        let fault = Policy::parse("[[environment]]\nname = 3").unwrap_err();
-        assert!(fault.to_string().contains("line 2"), "{fault}");
     }
 }

@@ -52,6 +52,8 @@ struct Inner {
 #[derive(Default)]
 struct Memory {
     tried: BTreeMap<Reader, Millis>,
+    /// The problems that the log told of last.
+    told: BTreeMap<Reader, String>,
     ecs: ecs::Remembered,
     ecr: ecr::Remembered,
 }
@@ -158,7 +160,12 @@ impl Inner {
         policy: Option<&Policy>,
     ) -> anyhow::Result<Vec<Read>> {
         let now = self.db.now();
-        let Memory { tried, ecs, ecr } = &mut *memory;
+        let Memory {
+            tried,
+            told,
+            ecs,
+            ecr,
+        } = &mut *memory;
         let mut is_due = |reader: Reader| {
             let last = tried.get(&reader);
             let due = last.is_none_or(|last| now - last >= self.paced(reader.every()));
@@ -196,7 +203,11 @@ impl Inner {
         )
         .await;
         let read: anyhow::Result<Vec<Option<Read>>> = [ecs, ecr, alarms].into_iter().collect();
-        Ok(read?.into_iter().flatten().collect())
+        let read: Vec<Read> = read?.into_iter().flatten().collect();
+        for (_, reader, outcome) in &read {
+            tell(told, scope, *reader, outcome.as_ref().err());
+        }
+        Ok(read)
     }
 
     /// Writes how a round went beside what it read.
@@ -212,9 +223,6 @@ impl Inner {
             Err(fault) => Err(format!("what is stored of it cannot be used: {fault:#}")),
         };
         scope::keep(&self.db, scope, reader, started, outcome.as_ref().err()).await?;
-        if let Err(cause) = &outcome {
-            tracing::warn!(name: "sync.missed", %scope, %reader, cause, "an account cannot be read");
-        }
         Ok((scope.clone(), reader, outcome))
     }
 
@@ -242,5 +250,19 @@ impl Inner {
     /// A wait divided by the speed.
     fn paced(&self, wait: Millis) -> Millis {
         wait / i64::from(self.speed)
+    }
+}
+
+/// Says in the log when an account cannot be read, for another reason than before, and when it can be again.
+fn tell(told: &mut BTreeMap<Reader, String>, scope: &Scope, reader: Reader, problem: Option<&String>) {
+    match problem {
+        Some(cause) if told.get(&reader) != Some(cause) => {
+            tracing::warn!(name: "sync.missed", %scope, %reader, cause, "an account cannot be read");
+            told.insert(reader, cause.clone());
+        }
+        None if told.remove(&reader).is_some() => {
+            tracing::info!(name: "sync.recovered", %scope, %reader, "an account can be read again");
+        }
+        _ => {}
     }
 }

@@ -212,3 +212,47 @@ async fn alarms_are_read_over_cbor() {
     cloud.aws.fault("DescribeAlarms", Fault::AccessDenied, 1);
     assert!(matches!(alarms.states(&names).await, Err(AwsError::Denied(_))));
 }
+
+#[tokio::test]
+async fn alarms_come_in_pages_and_by_prefix_and_too_many_at_once_are_refused() {
+    use aws_sdk_cloudwatch::config::{BehaviorVersion, Config, Credentials, Region};
+    use aws_sdk_cloudwatch::error::ProvideErrorMetadata as _;
+
+    let cloud = Cloud::start().await;
+    let wanted: Vec<String> = (0..7).map(|number| format!("checkout-{number}")).collect();
+    for name in wanted.iter().map(String::as_str).chain(["catalog-errors"]) {
+        cloud.aws.put_alarm(ACCOUNT, REGION, name, AlarmState::Ok);
+    }
+    let key = format!("AKIA{ACCOUNT}TEST");
+    let client = aws_sdk_cloudwatch::Client::from_conf(
+        Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(REGION))
+            .endpoint_url(cloud.config.aws.endpoint_url.as_ref().unwrap().as_str())
+            .credentials_provider(Credentials::new(key, "secret", None, None, "test"))
+            .build(),
+    );
+    let asked = || client.describe_alarms().alarm_name_prefix("checkout-");
+    let (mut found, mut pages, mut token) = (Vec::new(), 0, None);
+    loop {
+        let page = asked().max_records(3).set_next_token(token).send().await.unwrap();
+        assert!(page.metric_alarms().len() <= 3);
+        let names = page.metric_alarms().iter().filter_map(|alarm| alarm.alarm_name());
+        found.extend(names.map(str::to_owned));
+        pages += 1;
+        token = page.next_token().map(str::to_owned);
+        if token.is_none() {
+            break;
+        }
+    }
+    assert_eq!((found, pages), (wanted, 3));
+    for size in [0, 101] {
+        let refused = asked().max_records(size).send().await.unwrap_err();
+        assert_eq!(refused.code(), Some("ValidationError"), "{size}: {refused:?}");
+    }
+    let refused = asked().next_token("nonsense").send().await.unwrap_err();
+    assert!(
+        refused.as_service_error().unwrap().is_invalid_next_token(),
+        "{refused:?}"
+    );
+}

@@ -1,65 +1,15 @@
 //! The store's ground floor on both databases.
 
 use app::account::Role;
-use server::audit::Entry;
-use server::db::{Db, Dialect, OpenError, migrations};
+use secrecy::SecretString;
+use server::audit::{AuditKey, Entry};
+use server::clock::{Ids, ManualClock};
+use server::db::{Context, Db, Dialect, OpenError};
 
-use crate::support::store::{Store, somebody};
-
-#[tokio::test]
-async fn migrations_keep_to_the_portable_subset() {
-    let banned = [
-        "BOOLEAN",
-        "TIMESTAMP",
-        "DATETIME",
-        "REAL",
-        "DOUBLE",
-        "FLOAT",
-        "NUMERIC",
-        "INTEGER",
-        " INT ",
-        "BLOB",
-        "BYTEA",
-        "JSONB",
-        "UUID",
-        "SERIAL",
-        "AUTOINCREMENT",
-        "FOR UPDATE",
-        "ILIKE",
-        "NOW()",
-        "RETURNING",
-        "->>",
-        "VARCHAR",
-    ];
-    for (number, _, text) in migrations::ALL {
-        let code: String = text
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("--"))
-            .collect::<Vec<_>>()
-            .join("\n")
-            .to_uppercase();
-        for word in banned {
-            assert!(
-                !code.contains(word),
-                "migration {number} uses {word}, which is not in migrations/README.md's subset"
-            );
-        }
-        for line in code.lines().filter(|line| {
-            line.starts_with("    ")
-                && !line.trim_start().starts_with("UNIQUE")
-                && !line.contains("KEY (")
-                && !line.trim_start().starts_with("WHERE")
-        }) {
-            assert!(
-                line.contains(" TEXT") || line.contains(" BIGINT"),
-                "migration {number}: column is neither TEXT nor BIGINT: {line}"
-            );
-        }
-    }
-}
+use crate::support::store::{MONDAY, Store, somebody};
 
 #[tokio::test]
-async fn sqlite_keeps_what_it_acknowledged() {
+async fn sqlite_keeps_what_it_acknowledged_and_only_one_connection_writes() {
     let store = Store::sqlite().await;
     assert_eq!(store.db.dialect(), Dialect::Sqlite);
     let mut tx = store.db.begin().await.unwrap();
@@ -67,32 +17,94 @@ async fn sqlite_keeps_what_it_acknowledged() {
         ("PRAGMA journal_mode", "wal"),
         ("PRAGMA synchronous", "2"),
         ("PRAGMA foreign_keys", "1"),
+        ("PRAGMA busy_timeout", "10000"),
+        ("PRAGMA query_only", "0"),
     ] {
         let row = sqlx::query(pragma).fetch_one(tx.connection()).await.unwrap();
-        let value = sqlx::Row::try_get::<i64, _>(&row, 0).map_or_else(
-            |_| sqlx::Row::get::<String, _>(&row, 0),
-            |number| number.to_string(),
-        );
-        assert_eq!(value, wanted, "{pragma}");
+        assert_eq!(text(&row), wanted, "{pragma}");
+    }
+    drop(tx);
+    for (pragma, wanted) in [("PRAGMA query_only", "1"), ("PRAGMA busy_timeout", "10000")] {
+        let row = sqlx::query(pragma).fetch_one(store.db.read()).await.unwrap();
+        assert_eq!(text(&row), wanted, "{pragma} of the readers");
+    }
+    let refused = sqlx::query("DELETE FROM events")
+        .execute(store.db.read())
+        .await
+        .unwrap_err();
+    assert!(refused.to_string().contains("readonly"), "{refused}");
+}
+
+fn text(row: &sqlx::any::AnyRow) -> String {
+    sqlx::Row::try_get::<i64, _>(row, 0).map_or_else(
+        |_| sqlx::Row::get::<String, _>(row, 0),
+        |number| number.to_string(),
+    )
+}
+
+fn context() -> Context {
+    Context {
+        clock: ManualClock::at(MONDAY),
+        ids: Ids::seeded(2),
+        audit_key: AuditKey::new(SecretString::from("k")),
     }
 }
 
 #[tokio::test]
 async fn a_second_process_on_the_same_sqlite_file_is_refused() {
     let store = Store::sqlite().await;
-    let context = server::db::Context {
-        clock: store.clock.clone(),
-        ids: server::clock::Ids::seeded(2),
-        audit_key: server::audit::AuditKey::new(secrecy::SecretString::from("k")),
-    };
-    let Err(refusal) = Db::open(&store.url, context).await else {
+    let Err(refusal) = Db::open(&store.url, context()).await else {
         panic!("opened twice")
     };
     assert!(matches!(refusal, OpenError::InUse(_)));
+
+    let second = std::process::Command::new(env!("CARGO_BIN_EXE_yardmaster"))
+        .arg("migrate")
+        .env("YARDMASTER__PUBLIC_URL", "http://localhost:3000")
+        .env("YARDMASTER__DATABASE__URL", &store.url)
+        .env("YARDMASTER__KEYS__AUDIT", "0123456789abcdef")
+        .env("YARDMASTER__KEYS__DATA", "0123456789abcdef")
+        .env(
+            "YARDMASTER__DATA",
+            store
+                .url
+                .trim_start_matches("sqlite:")
+                .trim_end_matches("/test.db"),
+        )
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(!second.status.success(), "it began: {said}");
+    assert!(said.contains("in use by another yardmaster process"), "{said}");
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_reached_is_said_with_its_cause_and_without_its_password() {
+    // A port that nobody listens on any more.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let url = format!("postgres://me:hunter2@127.0.0.1:{port}/yard");
+    let refusal = Db::open(&url, context()).await.err().unwrap().to_string();
     assert!(
-        refusal.to_string().contains("another yardmaster process"),
+        refusal.contains("database.url")
+            && refusal.contains("refused")
+            && refusal.contains(&port.to_string()),
         "{refusal}"
     );
+    assert!(!refusal.contains("hunter2"), "{refusal}");
+    let refusal = Db::open("mysql://me:hunter2@db/yard", context())
+        .await
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        refusal.contains("must begin with sqlite: or postgres:"),
+        "{refusal}"
+    );
+    assert!(!refusal.contains("hunter2"), "{refusal}");
 }
 
 #[tokio::test]
@@ -148,40 +160,5 @@ async fn writers_side_by_side_lose_nothing() {
             .await
             .unwrap();
         assert_eq!((count, highest), (160, 160));
-    }
-}
-
-/// Every migration brings sample rows, so that each later one is run on tables that are not empty.
-#[tokio::test]
-async fn each_migration_runs_on_the_rows_of_those_before() {
-    let samples = [include_str!("../data/migrations/0001.sql")];
-    assert_eq!(
-        samples.len(),
-        migrations::ALL.len(),
-        "a migration has no sample data in server/tests/data/migrations"
-    );
-    for store in Store::each().await {
-        let pool = sqlx::AnyPool::connect(&store.url).await.unwrap();
-        for text in samples {
-            for statement in text.lines().filter(|line| line.starts_with("INSERT")) {
-                sqlx::query(sqlx::AssertSqlSafe(statement))
-                    .execute(&pool)
-                    .await
-                    .unwrap_or_else(|cause| panic!("{statement}: {cause}"));
-            }
-        }
-        let tables: Vec<&str> = migrations::ALL
-            .iter()
-            .flat_map(|(_, _, text)| text.lines())
-            .filter_map(|line| line.strip_prefix("CREATE TABLE "))
-            .map(|line| line.trim_end_matches(" ("))
-            .collect();
-        for table in tables {
-            let rows: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}")))
-                .fetch_one(&pool)
-                .await
-                .unwrap();
-            assert!(rows > 0, "the sample data leave {table} empty");
-        }
     }
 }

@@ -3,6 +3,7 @@
 use server::git::store::{Told, know, repository, want};
 use server::git::{Git, Mirrors};
 
+use crate::support::log::Log;
 use crate::support::repository::Repository;
 use crate::support::store::Store;
 
@@ -256,4 +257,101 @@ async fn without_git_there_is_one_clear_error() {
     );
     let error = mirrors.tick().await.unwrap_err().to_string();
     assert!(error.contains("git version 2.30.2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_problem_is_told_once_with_the_settings_to_look_at() {
+    let store = Store::sqlite().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mirrors = Mirrors::new(store.db.clone(), folder.path().to_owned());
+    let forge = Repository::new();
+    forge.commit("main", "One");
+    let gone = folder.path().join("gone");
+    tell(&store, "acme/gone", &format!("file://{}", gone.display())).await;
+    let mut tx = store.db.begin().await.unwrap();
+    let told = Told {
+        name: "acme/nowhere",
+        forge: "github",
+        clone_url: Err("no clone address is known"),
+        default_branch: None,
+        configured: false,
+    };
+    know(&mut tx, &told).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let (log, _guard) = Log::listen();
+    let warnings = |text: String| -> Vec<String> {
+        text.lines()
+            .filter(|line| line.contains(" WARN "))
+            .map(str::to_owned)
+            .collect()
+    };
+    mirrors.tick().await.unwrap();
+    let said = warnings(log.take());
+    assert_eq!(said.len(), 2, "{said:?}");
+    for line in &said {
+        for setting in [
+            "source.clone_urls",
+            "source.clone_prefixes",
+            "git.credentials_file",
+        ] {
+            assert!(line.contains(setting), "{line}");
+        }
+    }
+    assert!(
+        said.iter().any(|line| line.contains("acme/gone"))
+            && said.iter().any(|line| line.contains("no clone address")),
+        "{said:?}"
+    );
+    store.clock.advance(6_000);
+    assert_eq!(mirrors.tick().await.unwrap().failed.len(), 1);
+    assert_eq!(warnings(log.take()), [""; 0], "it is still the same");
+    std::fs::rename(forge.path(), &gone).unwrap();
+    store.clock.advance(60_000);
+    assert_eq!(mirrors.tick().await.unwrap().fetched, ["acme/gone"]);
+    assert!(log.take().contains("can be fetched again"));
+}
+
+#[tokio::test]
+async fn a_forge_that_hangs_holds_up_nobody_and_is_let_go_when_the_program_stops() {
+    let store = Store::sqlite().await;
+    let folder = tempfile::tempdir().unwrap();
+    let pid = folder.path().join("pid");
+    let git = folder.path().join("git-that-hangs");
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *' fetch '*/slow' '*) echo $$ >{pid}.new; mv {pid}.new {pid}; exec tail -f /dev/null;; esac\nexec git \"$@\"\n",
+        pid = pid.display()
+    );
+    std::fs::write(&git, script).unwrap();
+    std::fs::set_permissions(&git, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mirrors = Mirrors::with_git(
+        store.db.clone(),
+        folder.path().join("mirrors"),
+        Git::default().with_program(git),
+    );
+    tell(&store, "acme/slow", "file:///acme/slow").await;
+    let slow = tokio::spawn({
+        let mirrors = mirrors.clone();
+        async move { mirrors.tick().await }
+    });
+    let process = loop {
+        match std::fs::read_to_string(&pid) {
+            Ok(number) => break std::path::PathBuf::from(format!("/proc/{}", number.trim())),
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+
+    let forge = Repository::new();
+    forge.commit("main", "One");
+    tell(&store, "acme/checkout", &forge.url()).await;
+    let round = mirrors.tick().await.unwrap();
+    assert_eq!(round.fetched, ["acme/checkout"]);
+    assert!(round.failed.is_empty() && !slow.is_finished(), "{round}");
+
+    assert!(process.exists());
+    slow.abort();
+    assert!(slow.await.unwrap_err().is_cancelled());
+    while process.exists() {
+        tokio::task::yield_now().await;
+    }
 }

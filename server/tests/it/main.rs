@@ -16,6 +16,8 @@ mod build;
 mod config;
 mod crash;
 mod db;
+#[cfg(feature = "demo")]
+mod demo;
 mod deployment;
 mod git;
 mod hammer;
@@ -23,6 +25,8 @@ mod headers;
 mod inbox;
 mod login;
 mod metric;
+mod migration;
+mod policy;
 mod service;
 mod session;
 mod support;

@@ -8,6 +8,7 @@ use server::sync::scopes;
 use sim::aws::{AlarmState, Fault};
 
 use crate::support::cloud::{ACCOUNT, COMMIT, Cloud, OTHER, POLICY, REGION, apply, cipher, image};
+use crate::support::log::Log;
 use crate::support::store::Store;
 
 fn counted(cloud: &Cloud) -> BTreeMap<String, u64> {
@@ -224,6 +225,60 @@ async fn a_refusal_says_what_aws_said() {
     );
     assert!(!status.contains("wrong"), "no secret is said: {status}");
     assert!(slot(&store.db, "checkout", "staging").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn credentials_that_ran_out_are_told_once_with_their_account_and_setting_and_the_rest_goes_on() {
+    let store = Store::sqlite().await;
+    let cloud = Cloud::start().await;
+    cloud.with_checkout();
+    apply(&store, POLICY).await;
+    cloud.aws.fault("AssumeRole", Fault::ExpiredToken, 1_000);
+    let (log, _guard) = Log::listen();
+    let sync = cloud.sync(&store);
+    sync.tick().await.unwrap();
+    let state = scopes(&store.db).await.unwrap();
+    let problem = |account: &str| {
+        let (_, state) = state.iter().find(|(scope, _)| scope.account == account).unwrap();
+        state.all().problem
+    };
+    assert_eq!(problem(ACCOUNT), None);
+    let said = problem(OTHER).unwrap();
+    for part in [
+        "credentials are not accepted",
+        "ExpiredToken",
+        "read_role of [[aws.account]] 444455556666",
+        "the credentials of the environment",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(slot(&store.db, "checkout", "staging").await.unwrap().is_some());
+    let warnings = |text: String| {
+        text.lines()
+            .filter(|line| line.contains("an account cannot be read"))
+            .count()
+    };
+    assert_eq!(warnings(log.take()), 2, "ECS and ECR of one account");
+    cloud.pass(&store, 30);
+    sync.tick().await.unwrap();
+    assert_eq!(warnings(log.take()), 0, "nothing changed");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_cannot_be_reached_is_told_with_its_setting() {
+    let store = Store::sqlite().await;
+    let mut cloud = Cloud::start().await;
+    apply(&store, POLICY).await;
+    // A port that nobody listens on any more.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    drop(listener);
+    cloud.config.aws.endpoint_url = Some(url.parse().unwrap());
+    let status = cloud.sync(&store).tick().await.unwrap().to_string();
+    assert!(
+        status.contains(&format!("(look at aws.endpoint_url, {url})")),
+        "{status}"
+    );
 }
 
 #[tokio::test]

@@ -31,12 +31,23 @@ fn describe(state: &State, call: &Call<'_>) -> Result<Value, AwsError> {
         .filter(|(name, _)| prefix.is_none_or(|prefix| name.starts_with(prefix)))
         .filter(|(_, alarm)| wanted.is_none_or(|wanted| wanted == alarm.state.as_str()))
         .collect();
-    let size = call
-        .input
-        .get("MaxRecords")
-        .and_then(Value::as_u64)
-        .unwrap_or(if names.is_empty() { 50 } else { 100 });
-    let size = usize::try_from(size).unwrap_or(100).clamp(1, 100);
+    let asked = call.input.get("MaxRecords").and_then(Value::as_i64);
+    let size = asked.unwrap_or(if names.is_empty() { 50 } else { 100 });
+    let constraint = match size {
+        1..=100 => None,
+        ..=0 => Some("greater than or equal to 1"),
+        _ => Some("less than or equal to 100"),
+    };
+    if let Some(constraint) = constraint {
+        return Err(AwsError::new(
+            "ValidationError",
+            format!(
+                "1 validation error detected: Value '{size}' at 'maxRecords' failed to satisfy constraint: Member must \
+                 have value {constraint}"
+            ),
+        ));
+    }
+    let size = usize::try_from(size).unwrap_or(100);
     let start = match call.text("NextToken") {
         None => 0,
         Some(token) => token

@@ -54,6 +54,15 @@ pub(crate) fn refusal(fault: Fault, api: Api, operation: &str, call: &Call<'_>) 
                 call.caller.account
             ),
         )),
+        Fault::ExpiredToken => Some(AwsError {
+            status: if api == Api::Sts { 403 } else { 400 },
+            code: match api {
+                Api::Sts | Api::CloudWatch => "ExpiredToken",
+                Api::Ecs | Api::Ecr => "ExpiredTokenException",
+            }
+            .into(),
+            message: "The security token included in the request is expired".into(),
+        }),
         Fault::Internal => Some(AwsError {
             status: 500,
             code: if api == Api::Sts {

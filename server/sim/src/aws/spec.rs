@@ -124,6 +124,8 @@ pub enum Fault {
     Throttle,
     /// `AccessDeniedException`, nothing done.
     AccessDenied,
+    /// The caller's credentials have run out, nothing done.
+    ExpiredToken,
     /// The call takes effect and the connection closes without an answer.
     EffectThenTimeout,
     /// A server error (500), nothing done.

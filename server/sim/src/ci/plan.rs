@@ -31,6 +31,8 @@ pub enum BadRelease {
     OutOfMemory,
     /// Its tasks never get anywhere.
     Stuck,
+    /// There is never room for its tasks.
+    NoCapacity,
 }
 
 impl BadRelease {
@@ -41,6 +43,7 @@ impl BadRelease {
         (Self::Unhealthy, "unhealthy", "fails its health check"),
         (Self::OutOfMemory, "oom", "runs out of memory"),
         (Self::Stuck, "stuck", "never becomes ready"),
+        (Self::NoCapacity, "no-capacity", "finds no room to run"),
     ];
 }
 

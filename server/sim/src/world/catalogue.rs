@@ -180,27 +180,70 @@ pub const REASONS: &[&str] = &[
     "Numbers in the daily export are wrong",
 ];
 
-/// How deployments fail: Yardmaster's class and the text that ECS leaves behind.
-pub const FAILURES: &[(&str, &str)] = &[
-    (
-        "application exit",
-        "Essential container in task exited: exit code 1",
-    ),
-    ("health check", "Task failed container health checks"),
-    (
-        "image pull",
-        "CannotPullContainerError: pull image manifest has been retried 1 time(s): not found",
-    ),
-    (
-        "resources",
-        "OutOfMemoryError: Container killed due to memory usage: exit code 137",
-    ),
-    (
-        "application exit",
-        "Essential container in task exited: exit code 134",
-    ),
-    (
-        "configuration",
-        "ResourceInitializationError: unable to pull secrets or registry auth",
-    ),
+/// How a deployment fails.
+#[derive(Debug)]
+pub struct FailureStory {
+    /// Yardmaster's key of the failure class.
+    pub class: &'static str,
+    /// ECS's stop code of its tasks.
+    pub stop_code: &'static str,
+    /// ECS's stopped reason.
+    pub reason: &'static str,
+    /// The container's exit code, where it ran.
+    pub exit_code: Option<i64>,
+    /// The container's own reason.
+    pub container_reason: Option<&'static str>,
+}
+
+const EXITED: &str = "Essential container in task exited";
+const CANNOT_PULL: &str = "CannotPullContainerError: The task cannot pull the image from the registry. There is a \
+     connection issue between the task and the registry. Check your task network configuration. : failed to copy: \
+     httpReadSeeker: failed open: failed to do request: dial tcp 10.0.3.17:443: i/o timeout";
+
+/// How deployments fail. The first is the one that waits to be diagnosed.
+pub const FAILURES: &[FailureStory] = &[
+    FailureStory {
+        class: "application-exit",
+        stop_code: "EssentialContainerExited",
+        reason: EXITED,
+        exit_code: Some(1),
+        container_reason: None,
+    },
+    FailureStory {
+        class: "health-check",
+        stop_code: "ServiceSchedulerInitiated",
+        reason: "Task failed container health checks",
+        exit_code: Some(143),
+        container_reason: None,
+    },
+    FailureStory {
+        class: "image-pull",
+        stop_code: "TaskFailedToStart",
+        reason: CANNOT_PULL,
+        exit_code: None,
+        container_reason: Some(CANNOT_PULL),
+    },
+    FailureStory {
+        class: "resources",
+        stop_code: "EssentialContainerExited",
+        reason: EXITED,
+        exit_code: Some(137),
+        container_reason: Some("OutOfMemoryError: Container killed due to memory usage"),
+    },
+    FailureStory {
+        class: "application-exit",
+        stop_code: "EssentialContainerExited",
+        reason: EXITED,
+        exit_code: Some(134),
+        container_reason: None,
+    },
+    FailureStory {
+        class: "configuration",
+        stop_code: "TaskFailedToStart",
+        reason: "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval \
+                 failed: unable to retrieve secret from asm: service call has been retried 1 time(s): \
+                 ResourceNotFoundException: Secrets Manager can't find the specified secret.",
+        exit_code: None,
+        container_reason: None,
+    },
 ];

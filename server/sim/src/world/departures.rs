@@ -9,7 +9,7 @@ use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use rand::{Rng as _, SeedableRng as _};
 
 use super::catalogue::{ENVIRONMENTS, FAILURES, REASONS, SERVICES};
-use super::history::{Build, Cause, Deployment, History, Outcome, Train, TrainOutcome};
+use super::history::{Build, Cause, Deployment, History, Outcome, StoppedTask, Train, TrainOutcome};
 use super::story::{DAY, DAYS, HOTFIX, HOUR, is_workday};
 
 const MINUTE: i64 = 60_000;
@@ -328,11 +328,15 @@ impl Yard<'_> {
     fn failure(&mut self, scripted: bool) -> Outcome {
         let drawn = FAILURES.choose(&mut self.random);
         let chosen = if scripted { FAILURES.first() } else { drawn };
-        let (class, reason) = chosen.copied().unwrap_or_default();
-        Outcome::RolledBack {
-            class: class.to_owned(),
-            reason: reason.to_owned(),
-        }
+        chosen.map_or(Outcome::Succeeded, |story| Outcome::RolledBack {
+            class: story.class.to_owned(),
+            task: StoppedTask {
+                stop_code: story.stop_code.to_owned(),
+                reason: story.reason.to_owned(),
+                exit_code: story.exit_code,
+                container_reason: story.container_reason.map(str::to_owned),
+            },
+        })
     }
 
     fn roll_back(&mut self, slot: Slot, build: usize, before: usize, of: u64, at: i64) {

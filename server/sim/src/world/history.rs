@@ -171,11 +171,24 @@ pub enum Outcome {
     Succeeded,
     /// It did not, and the slot was put back.
     RolledBack {
-        /// The failure class.
+        /// The failure class, by Yardmaster's key (`application-exit`).
         class: String,
-        /// What ECS said.
-        reason: String,
+        /// How each of its tasks ended.
+        task: StoppedTask,
     },
+}
+
+/// How a task ended, in ECS's words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoppedTask {
+    /// `EssentialContainerExited`, `TaskFailedToStart` …
+    pub stop_code: String,
+    /// ECS's stopped reason.
+    pub reason: String,
+    /// The container's exit code, where it ran.
+    pub exit_code: Option<i64>,
+    /// The container's own reason.
+    pub container_reason: Option<String>,
 }
 
 impl Deployment {

@@ -158,6 +158,7 @@ pub fn store(aws: &Aws, entry: &Entry) -> String {
         BadRelease::Unhealthy => Failure::HealthCheck,
         BadRelease::OutOfMemory => Failure::OutOfMemory,
         BadRelease::Stuck => Failure::Stuck,
+        BadRelease::NoCapacity => Failure::NoCapacity,
     });
     if let Some(failure) = failure {
         aws.script_image(&digest, failure);

@@ -91,20 +91,23 @@ async fn a_good_release_runs_and_a_bad_one_is_rolled_back_by_ecs() {
 }
 
 #[tokio::test]
-async fn a_stuck_release_stays_in_progress() {
+async fn a_release_that_never_gets_anywhere_stays_in_progress() {
     let directory = tempfile::tempdir().unwrap();
     let world = World::start(WorldOptions::new(directory.path(), "http://127.0.0.1:9").driven())
         .await
         .unwrap();
-    built(&world, "cart", "A change\n\nrelease: stuck").await;
-    let sent = deploy(&world, "cart");
-    world.clock.advance(Duration::from_secs(3600));
-    let after = service(&world, "cart");
-    let primary = &after["deployments"][0];
-    assert_eq!(
-        (&primary["taskDefinition"], &primary["rolloutState"]),
-        (&json!(sent), &json!("IN_PROGRESS"))
-    );
+    for (name, word) in [("cart", "stuck"), ("search", "no-capacity")] {
+        built(&world, name, &format!("A change\n\nrelease: {word}")).await;
+        let sent = deploy(&world, name);
+        world.clock.advance(Duration::from_secs(3600));
+        let after = service(&world, name);
+        let primary = &after["deployments"][0];
+        assert_eq!(
+            (&primary["taskDefinition"], &primary["rolloutState"]),
+            (&json!(sent), &json!("IN_PROGRESS")),
+            "{word}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::AlarmType;
 
-use super::fault;
+use super::fault::Faults;
 use super::limiter::{Bucket, Limiter};
 use crate::aws::{Alarm, Alarms, AwsError, Scope};
 
@@ -16,14 +16,16 @@ pub(super) struct AlarmsClient {
     client: Client,
     scope: Scope,
     limiter: Arc<Limiter>,
+    faults: Faults,
 }
 
 impl AlarmsClient {
-    pub(super) fn new(config: &SdkConfig, scope: &Scope, limiter: Arc<Limiter>) -> Self {
+    pub(super) fn new(config: &SdkConfig, scope: &Scope, limiter: Arc<Limiter>, faults: Faults) -> Self {
         Self {
             client: Client::new(config),
             scope: scope.clone(),
             limiter,
+            faults,
         }
     }
 }
@@ -45,7 +47,7 @@ impl Alarms for AlarmsClient {
                 .set_next_token(token)
                 .send()
                 .await
-                .map_err(|cause| fault::of("DescribeAlarms", cause))?;
+                .map_err(|cause| self.faults.of("DescribeAlarms", cause))?;
             alarms.extend(page.metric_alarms().iter().filter_map(|alarm| {
                 alarm_of(
                     alarm.alarm_name(),

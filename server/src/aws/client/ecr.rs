@@ -7,7 +7,7 @@ use aws_sdk_ecr::types::{
     DescribeImagesFilter, ImageDetail, ImageIdentifier, ImageStatus, ImageStatusFilter,
 };
 
-use super::fault;
+use super::fault::Faults;
 use super::manifest::{self, Told};
 use crate::aws::{AwsError, Ecr, EcrImage, EcrRepository, ImageFacts};
 
@@ -15,10 +15,11 @@ use crate::aws::{AwsError, Ecr, EcrImage, EcrRepository, ImageFacts};
 pub(super) struct EcrClient {
     client: Client,
     http: reqwest::Client,
+    faults: Faults,
 }
 
 impl EcrClient {
-    pub(super) fn new(config: &SdkConfig) -> Result<Self, AwsError> {
+    pub(super) fn new(config: &SdkConfig, faults: Faults) -> Result<Self, AwsError> {
         let http = reqwest::Client::builder()
             .timeout(std::time::Duration::from_secs(10))
             .build()
@@ -26,6 +27,7 @@ impl EcrClient {
         Ok(Self {
             client: Client::new(config),
             http,
+            faults,
         })
     }
 
@@ -42,7 +44,7 @@ impl EcrClient {
             .set_accepted_media_types(Some(manifest::MEDIA_TYPES.map(str::to_owned).to_vec()))
             .send()
             .await
-            .map_err(|cause| fault::of("BatchGetImage", cause))?;
+            .map_err(|cause| self.faults.of("BatchGetImage", cause))?;
         Ok(answer
             .images()
             .iter()
@@ -63,7 +65,7 @@ impl EcrClient {
         let url = match call
             .send()
             .await
-            .map_err(|cause| fault::of("GetDownloadUrlForLayer", cause))
+            .map_err(|cause| self.faults.of("GetDownloadUrlForLayer", cause))
         {
             Ok(answer) => answer.download_url?,
             Err(cause) => {
@@ -90,7 +92,7 @@ impl Ecr for EcrClient {
             let page = call
                 .send()
                 .await
-                .map_err(|cause| fault::of("DescribeRepositories", cause))?;
+                .map_err(|cause| self.faults.of("DescribeRepositories", cause))?;
             repositories.extend(page.repositories().iter().filter_map(|repository| {
                 Some(EcrRepository {
                     name: repository.repository_name()?.to_owned(),
@@ -122,7 +124,7 @@ impl Ecr for EcrClient {
             let page = call
                 .send()
                 .await
-                .map_err(|cause| fault::of("DescribeImages", cause))?;
+                .map_err(|cause| self.faults.of("DescribeImages", cause))?;
             images.extend(page.image_details().iter().filter_map(image));
             token = page.next_token;
             if token.is_none() {
@@ -141,7 +143,7 @@ impl Ecr for EcrClient {
         match call
             .send()
             .await
-            .map_err(|cause| fault::of("DescribeImages", cause))
+            .map_err(|cause| self.faults.of("DescribeImages", cause))
         {
             Ok(answer) => Ok(answer.image_details().iter().find_map(image)),
             Err(AwsError::NotFound(_)) => Ok(None),

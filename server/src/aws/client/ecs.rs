@@ -14,9 +14,10 @@ use aws_sdk_ecs::types::{
 };
 use serde_json::{Value, json};
 
+use super::fault::Faults;
 use super::limiter::{Bucket, Limiter};
+use super::shape;
 use super::wire::{KeepBody, SendBody};
-use super::{fault, shape};
 use crate::aws::{
     AwsError, Ecs, EcsService, EcsTask, Scope, ServiceDeployment, ServiceRevision, TaskDefinition,
 };
@@ -29,10 +30,11 @@ pub(super) struct EcsClient {
     writer: Client,
     scope: Scope,
     limiter: Arc<Limiter>,
+    faults: Faults,
 }
 
 impl EcsClient {
-    pub(super) fn new(config: &SdkConfig, scope: &Scope, limiter: Arc<Limiter>) -> Self {
+    pub(super) fn new(config: &SdkConfig, scope: &Scope, limiter: Arc<Limiter>, faults: Faults) -> Self {
         let once = aws_sdk_ecs::config::Builder::from(config)
             .retry_config(RetryConfig::disabled())
             .timeout_config(
@@ -47,6 +49,7 @@ impl EcsClient {
             writer: Client::from_conf(once),
             scope: scope.clone(),
             limiter,
+            faults,
         }
     }
 
@@ -66,7 +69,7 @@ impl Ecs for EcsClient {
             let page = call
                 .send()
                 .await
-                .map_err(|cause| fault::of("ListClusters", cause))?;
+                .map_err(|cause| self.faults.of("ListClusters", cause))?;
             arns.extend_from_slice(page.cluster_arns());
             token = page.next_token;
             if token.is_none() {
@@ -89,7 +92,7 @@ impl Ecs for EcsClient {
             let page = call
                 .send()
                 .await
-                .map_err(|cause| fault::of("ListServices", cause))?;
+                .map_err(|cause| self.faults.of("ListServices", cause))?;
             arns.extend_from_slice(page.service_arns());
             token = page.next_token;
             if token.is_none() {
@@ -113,7 +116,7 @@ impl Ecs for EcsClient {
         let answer = call
             .send()
             .await
-            .map_err(|cause| fault::of("DescribeServices", cause))?;
+            .map_err(|cause| self.faults.of("DescribeServices", cause))?;
         Ok(answer.services().iter().filter_map(shape::service).collect())
     }
 
@@ -129,7 +132,7 @@ impl Ecs for EcsClient {
             .interceptor(body.clone())
             .send()
             .await
-            .map_err(|cause| fault::of("DescribeTaskDefinition", cause))?;
+            .map_err(|cause| self.faults.of("DescribeTaskDefinition", cause))?;
         let broken = || AwsError::Unreachable("DescribeTaskDefinition: the answer cannot be read".to_owned());
         let typed = answer.task_definition().ok_or_else(broken)?;
         Ok(TaskDefinition {
@@ -154,7 +157,7 @@ impl Ecs for EcsClient {
         let answer = call
             .send()
             .await
-            .map_err(|cause| fault::of("ListTaskDefinitions", cause))?;
+            .map_err(|cause| self.faults.of("ListTaskDefinitions", cause))?;
         Ok(answer
             .task_definition_arns()
             .iter()
@@ -187,7 +190,7 @@ impl Ecs for EcsClient {
             .interceptor(SendBody(body.to_string()))
             .send()
             .await
-            .map_err(|cause| fault::of("RegisterTaskDefinition", cause))?;
+            .map_err(|cause| self.faults.of("RegisterTaskDefinition", cause))?;
         answer
             .task_definition()
             .and_then(|made| made.task_definition_arn())
@@ -213,7 +216,7 @@ impl Ecs for EcsClient {
         let answer = call
             .send()
             .await
-            .map_err(|cause| fault::of("UpdateService", cause))?;
+            .map_err(|cause| self.faults.of("UpdateService", cause))?;
         answer
             .service()
             .and_then(shape::service)
@@ -238,7 +241,10 @@ impl Ecs for EcsClient {
                 .desired_status(wanted.clone())
                 .max_results(100)
                 .set_next_token(token);
-            let page = call.send().await.map_err(|cause| fault::of("ListTasks", cause))?;
+            let page = call
+                .send()
+                .await
+                .map_err(|cause| self.faults.of("ListTasks", cause))?;
             arns.extend_from_slice(page.task_arns());
             token = page.next_token;
             if token.is_none() {
@@ -256,7 +262,7 @@ impl Ecs for EcsClient {
             let answer = call
                 .send()
                 .await
-                .map_err(|cause| fault::of("DescribeTasks", cause))?;
+                .map_err(|cause| self.faults.of("DescribeTasks", cause))?;
             tasks.extend(answer.tasks().iter().filter_map(shape::task));
         }
         Ok(tasks)
@@ -277,7 +283,7 @@ impl Ecs for EcsClient {
         let listed = match call
             .send()
             .await
-            .map_err(|cause| fault::of("ListServiceDeployments", cause))
+            .map_err(|cause| self.faults.of("ListServiceDeployments", cause))
         {
             Ok(listed) => listed,
             Err(AwsError::Unsupported(_)) => return Ok(Vec::new()),
@@ -309,7 +315,7 @@ impl Ecs for EcsClient {
         let answer = call
             .send()
             .await
-            .map_err(|cause| fault::of("DescribeServiceDeployments", cause))?;
+            .map_err(|cause| self.faults.of("DescribeServiceDeployments", cause))?;
         Ok(answer
             .service_deployments()
             .iter()
@@ -329,7 +335,7 @@ impl Ecs for EcsClient {
         let answer = call
             .send()
             .await
-            .map_err(|cause| fault::of("DescribeServiceRevisions", cause))?;
+            .map_err(|cause| self.faults.of("DescribeServiceRevisions", cause))?;
         Ok(answer
             .service_revisions()
             .iter()
@@ -345,7 +351,7 @@ impl Ecs for EcsClient {
             .stop_type(StopServiceDeploymentStopType::Rollback)
             .send()
             .await
-            .map_err(|cause| fault::of("StopServiceDeployment", cause))?;
+            .map_err(|cause| self.faults.of("StopServiceDeployment", cause))?;
         Ok(())
     }
 }

@@ -7,10 +7,60 @@ use aws_sdk_ecs::config::http::HttpResponse;
 use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 
-use crate::aws::AwsError;
+use crate::aws::{AwsError, Purpose, Scope};
+use crate::config::AwsConfig;
+
+/// Errors of one role in one account and region, with the settings that decide whom we ask and as whom.
+#[derive(Debug, Clone)]
+pub(super) struct Faults {
+    /// Where AWS is looked for.
+    address: String,
+    /// Who we are there.
+    identity: String,
+}
+
+impl Faults {
+    /// From what is configured; no account stands for one that only policy names.
+    pub(super) fn new(config: &AwsConfig, scope: &Scope, purpose: Purpose) -> Self {
+        let account = config.accounts.iter().find(|account| account.id == scope.account);
+        let entry = format!("[[aws.account]] {}", scope.account);
+        let address = match &config.endpoint_url {
+            Some(url) => format!("aws.endpoint_url, {url}"),
+            None => format!("the network, and the regions of {entry}"),
+        };
+        let ours = if config.access_key_id.is_some() {
+            "aws.access_key_id"
+        } else {
+            "the credentials of the environment (variables, profile, container or instance)"
+        };
+        let role = purpose.setting();
+        let identity = match account.and_then(|account| purpose.role_of(account)) {
+            Some(arn) => format!("{role} of {entry}, {arn}, and {ours}, by which it is assumed"),
+            None => format!("{ours}: {entry} names no {role}"),
+        };
+        Self { address, identity }
+    }
+
+    /// Classifies the error of an operation, and says which setting to look at where one may be wrong.
+    pub(super) fn of<E>(&self, operation: &str, cause: SdkError<E, HttpResponse>) -> AwsError
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        match of(operation, cause) {
+            AwsError::Unreachable(text) => {
+                AwsError::Unreachable(format!("{text} (look at {})", self.address))
+            }
+            AwsError::Credentials(text) => {
+                AwsError::Credentials(format!("{text} (look at {})", self.identity))
+            }
+            AwsError::Denied(text) => AwsError::Denied(format!("{text} (look at {})", self.identity)),
+            other => other,
+        }
+    }
+}
 
 /// Classifies the error of an operation.
-pub(super) fn of<E>(operation: &str, cause: SdkError<E, HttpResponse>) -> AwsError
+fn of<E>(operation: &str, cause: SdkError<E, HttpResponse>) -> AwsError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {

@@ -33,6 +33,7 @@ use aws_sdk_ecs::config::IdentityCache;
 use secrecy::ExposeSecret;
 use tokio::sync::OnceCell;
 
+use self::fault::Faults;
 use self::limiter::Limiter;
 use super::{Alarms, Aws, AwsError, Ecr, Ecs, Purpose, Scope};
 use crate::config::{AwsAccount, AwsConfig, Config};
@@ -108,10 +109,8 @@ impl AwsClients {
             .accounts
             .iter()
             .find(|account| account.id == scope.account);
-        let role = account.and_then(|account| match purpose {
-            Purpose::Read => account.read_role.as_deref(),
-            Purpose::Deploy => account.deploy_role.as_deref(),
-        });
+        let role = account.and_then(|account| purpose.role_of(account));
+        let faults = Faults::new(&self.config, scope, purpose);
         let region = Region::new(scope.region.clone());
         let base = self.base.get_or_init(|| self.base_config()).await;
         let here = base.clone().into_builder().region(region).build();
@@ -125,14 +124,24 @@ impl AwsClients {
                     .build()
             }
             _ => {
-                check_identity(&here, scope, purpose).await?;
+                check_identity(&here, scope, purpose, &faults).await?;
                 here
             }
         };
         Ok(ClientSet {
-            ecs: Arc::new(ecs::EcsClient::new(&config, scope, self.limiter.clone())),
-            ecr: Arc::new(ecr::EcrClient::new(&config)?),
-            alarms: Arc::new(alarms::AlarmsClient::new(&config, scope, self.limiter.clone())),
+            ecs: Arc::new(ecs::EcsClient::new(
+                &config,
+                scope,
+                self.limiter.clone(),
+                faults.clone(),
+            )),
+            ecr: Arc::new(ecr::EcrClient::new(&config, faults.clone())?),
+            alarms: Arc::new(alarms::AlarmsClient::new(
+                &config,
+                scope,
+                self.limiter.clone(),
+                faults,
+            )),
         })
     }
 
@@ -173,16 +182,21 @@ fn check_role(role: &str, scope: &Scope, purpose: Purpose) -> Result<(), AwsErro
         Some(account) if account == scope.account => Ok(()),
         _ => Err(AwsError::Denied(format!(
             "{} `{role}` is not the ARN of a role in account {}; correct it in [[aws.account]]",
-            setting(purpose),
+            purpose.setting(),
             scope.account
         ))),
     }
 }
 
 /// The same for credentials whose account can only be asked.
-async fn check_identity(here: &SdkConfig, scope: &Scope, purpose: Purpose) -> Result<(), AwsError> {
+async fn check_identity(
+    here: &SdkConfig,
+    scope: &Scope,
+    purpose: Purpose,
+    faults: &Faults,
+) -> Result<(), AwsError> {
     let answer = aws_sdk_sts::Client::new(here).get_caller_identity().send().await;
-    let identity = match answer.map_err(|cause| fault::of("GetCallerIdentity", cause)) {
+    let identity = match answer.map_err(|cause| faults.of("GetCallerIdentity", cause)) {
         Ok(identity) => identity,
         // Emulators without STS have one account only.
         Err(AwsError::Unsupported(_)) => return Ok(()),
@@ -192,16 +206,27 @@ async fn check_identity(here: &SdkConfig, scope: &Scope, purpose: Purpose) -> Re
         Some(account) if account != scope.account => Err(AwsError::Denied(format!(
             "the credentials of the environment belong to account {account}, not to {}; set {} for it in [[aws.account]]",
             scope.account,
-            setting(purpose)
+            purpose.setting()
         ))),
         _ => Ok(()),
     }
 }
 
-const fn setting(purpose: Purpose) -> &'static str {
-    match purpose {
-        Purpose::Read => "read_role",
-        Purpose::Deploy => "deploy_role",
+impl Purpose {
+    /// The setting that names its role.
+    const fn setting(self) -> &'static str {
+        match self {
+            Self::Read => "read_role",
+            Self::Deploy => "deploy_role",
+        }
+    }
+
+    /// The role that an account names for it.
+    fn role_of(self, account: &AwsAccount) -> Option<&str> {
+        match self {
+            Self::Read => account.read_role.as_deref(),
+            Self::Deploy => account.deploy_role.as_deref(),
+        }
     }
 }
 

@@ -23,13 +23,57 @@ pub struct Store {
 impl Store {
     /// A fresh SQLite file.
     pub async fn sqlite() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let url = format!("sqlite:{}/test.db", folder.path().display());
-        Self::open(url, Some(folder)).await
+        Self::open(Blank::sqlite()).await
     }
 
     /// A fresh database in the PostgreSQL cluster that `TEST_POSTGRES_URL` names (`end2end/postgres.sh` starts one).
     pub async fn postgres() -> Self {
+        Self::open(Blank::postgres().await).await
+    }
+
+    /// One of each kind.
+    pub async fn each() -> Vec<Self> {
+        vec![Self::sqlite().await, Self::postgres().await]
+    }
+
+    async fn open(blank: Blank) -> Self {
+        let clock = ManualClock::at(MONDAY);
+        let context = Context {
+            clock: clock.clone(),
+            ids: Ids::seeded(1),
+            audit_key: AuditKey::new(SecretString::from("a key for tests")),
+        };
+        let db = Db::open(&blank.url, context).await.expect("the database opens");
+        Self {
+            db,
+            clock,
+            url: blank.url,
+            _folder: blank.folder,
+        }
+    }
+}
+
+/// A database in which there is nothing yet.
+pub struct Blank {
+    pub url: String,
+    folder: Option<tempfile::TempDir>,
+}
+
+impl Blank {
+    /// One of each kind.
+    pub async fn each() -> Vec<Self> {
+        vec![Self::sqlite(), Self::postgres().await]
+    }
+
+    fn sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self {
+            url: format!("sqlite:{}/test.db", folder.path().display()),
+            folder: Some(folder),
+        }
+    }
+
+    async fn postgres() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let Ok(cluster) = std::env::var("TEST_POSTGRES_URL") else {
             panic!(
@@ -51,27 +95,9 @@ impl Store {
             .expect("a fresh database");
         admin.close().await;
         let (base, _) = cluster.rsplit_once('/').expect("an address with a database");
-        Self::open(format!("{base}/{name}"), None).await
-    }
-
-    /// One of each kind.
-    pub async fn each() -> Vec<Self> {
-        vec![Self::sqlite().await, Self::postgres().await]
-    }
-
-    async fn open(url: String, folder: Option<tempfile::TempDir>) -> Self {
-        let clock = ManualClock::at(MONDAY);
-        let context = Context {
-            clock: clock.clone(),
-            ids: Ids::seeded(1),
-            audit_key: AuditKey::new(SecretString::from("a key for tests")),
-        };
-        let db = Db::open(&url, context).await.expect("the database opens");
         Self {
-            db,
-            clock,
-            url,
-            _folder: folder,
+            url: format!("{base}/{name}"),
+            folder: None,
         }
     }
 }
