@@ -147,12 +147,11 @@ fn ask_again(changed: Box<dyn Fn() -> u64>, question: Question, show: Rc<dyn Fn(
     });
 }
 
-/// Whether the stream was open and is now cut.
-pub fn is_cut() -> Signal<bool> {
+/// Whether the stream was open and is now cut. No signal of whoever asks: the stream may be refused at the very moment
+/// when the session ends, and what showed it with that.
+pub fn is_cut() -> impl Fn() -> bool + Clone + Send + Sync + 'static {
     let live = use_context::<Live>();
-    Signal::derive(move || {
-        live.is_some_and(|live| matches!(live.stream.get(), Stream::Cut | Stream::Refused))
-    })
+    move || live.is_some_and(|live| matches!(live.stream.get(), Stream::Cut | Stream::Refused))
 }
 
 /// Says whether somebody is known to be logged in: only they are told anything.

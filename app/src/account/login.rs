@@ -16,7 +16,7 @@ pub fn LoginPage() -> impl IntoView {
         <div class="login">
             <h1>"Log in to Yardmaster"</h1>
             <p class="dim">"What runs where, what goes next, and who must agree."</p>
-            {still(|| Question::new(LoadProviders {}), move |providers| view! { <Ways providers query=query.get_untracked() /> })}
+            {still(&[], || Question::new(LoadProviders {}), move |providers| view! { <Ways providers query=query.get_untracked() /> })}
         </div>
     }
 }

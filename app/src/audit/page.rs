@@ -28,7 +28,7 @@ pub fn AuditPage() -> impl IntoView {
     };
     view! {
         <PageHead title="Audit"/>
-        {still(question, move |page| view! { <Page page query=query.get_untracked()/> })}
+        {still(&[], question, move |page| view! { <Page page query=query.get_untracked()/> })}
     }
 }
 

@@ -3,23 +3,19 @@
 use leptos::prelude::*;
 
 use super::{DeliveryPage, DeliveryView, LoadDeliveries};
-use crate::live::live;
-use crate::ui::{DataTable, EmptyState, PageHead, Pagination, Time, badge, encode, loaded, use_query};
-use crate::wire::{Question, ask};
+use crate::ui::{DataTable, EmptyState, PageHead, Pagination, Time, badge, encode, still, use_query};
+use crate::wire::Question;
 
 /// The page.
 #[component]
 pub fn DeliveriesPage() -> impl IntoView {
     let query = use_query();
-    let changed = live(&["delivery"]);
-    let before = Memo::new(move |_| query.get().get("before"));
-    let page = ask(move || {
-        let before = before.get();
-        Question::new(LoadDeliveries { before }).at(changed.get())
-    });
+    let before = query.get_untracked().get("before");
+    let first_page = before.is_none();
+    let question = move || Question::new(LoadDeliveries { before });
     view! {
         <PageHead title="Webhook deliveries" crumbs=vec![("/builds".to_owned(), "Builds".to_owned())]/>
-        {loaded(page, move |page| view! { <Deliveries page first_page=before.get_untracked().is_none()/> })}
+        {still(&["delivery"], question, move |page| view! { <Deliveries page first_page/> })}
     }
 }
 

@@ -3,14 +3,11 @@
 use leptos::prelude::*;
 
 use super::row::row;
-use super::{BuildFilter, BuildPage, BuildStatus, LoadBuilds};
+use super::{BuildFilter, BuildPage, BuildStatus, BuildView, LoadBuilds};
 use crate::board::ScopeFreshness;
-use crate::live::{follow, live};
 use crate::text::Millis;
-use crate::ui::{
-    DataTable, EmptyState, FreshnessNote, PageHead, Pagination, Query, keyed, loaded, part, use_query,
-};
-use crate::wire::{Question, ask};
+use crate::ui::{DataTable, EmptyState, FreshnessNote, PageHead, Pagination, Query, still, use_query};
+use crate::wire::Question;
 
 impl BuildFilter {
     /// Reads the address.
@@ -28,45 +25,43 @@ impl BuildFilter {
 #[component]
 pub fn BuildsPage() -> impl IntoView {
     let query = use_query();
-    let filter = Memo::new(move |_| BuildFilter::from_query(&query.get()));
-    let builds = ask(move || Question::new(LoadBuilds { filter: filter.get() }));
+    let question = move || {
+        let filter = BuildFilter::from_query(&query.get_untracked());
+        Question::new(LoadBuilds { filter })
+    };
     view! {
         <PageHead title="Builds">
             <a href="/deliveries">"Webhook deliveries"</a>
         </PageHead>
-        {loaded(builds, move |first| view! { <Builds first query=query.get_untracked()/> })}
+        {still(
+            &["build", "repository", "image", "train"],
+            question,
+            move |page| view! { <Builds page query=query.get_untracked()/> },
+        )}
     }
 }
 
-/// One page of the list. It follows what is told; a row is drawn again only where its build changed, so that opened
-/// stages and a half-written filter stay.
+/// One page of the list.
 #[component]
-fn Builds(first: BuildPage, query: Query) -> impl IntoView {
+fn Builds(page: BuildPage, query: Query) -> impl IntoView {
     let filter = BuildFilter::from_query(&query);
     let later_page = filter.before.is_some();
     let is_filtered = BuildFilter {
         before: None,
         ..filter.clone()
     } != BuildFilter::default();
-    let repositories = first.repositories.clone();
-    let changed = live(&["build", "repository", "image", "train"]);
-    let asked = LoadBuilds {
-        filter: filter.clone(),
-    };
-    let page = follow(first, move || changed.get(), Question::new(asked));
-    let none = Memo::new(move |_| page.with(|page| page.builds.is_empty()));
-    let unfetched = Memo::new(move |_| page.with(|page| page.unfetched.clone()));
-    let next = Memo::new(move |_| page.with(|page| page.next.clone()));
-    let address = move |before: Option<&str>| format!("/builds{}", query.with("before", before));
+    let address = |before: Option<&str>| format!("/builds{}", query.with("before", before));
+    let next = page.next.map(|before| address(Some(&before)));
+    let first = later_page.then(|| address(None));
     view! {
-        <div class="bar"><FilterBar filter repositories is_filtered/></div>
-        {part(move || unfetched_view(unfetched.get(), page.with_untracked(|page| page.now)))}
-        {part(move || if none.get() { empty_view(is_filtered || later_page).into_any() } else { table_view(page).into_any() })}
-        {part(move || {
-            let next = next.get().map(|before| address(Some(&before)));
-            let first = later_page.then(|| address(None));
-            view! { <Pagination first next/> }
-        })}
+        <div class="bar"><FilterBar filter repositories=page.repositories is_filtered/></div>
+        {unfetched_view(page.unfetched, page.now)}
+        {if page.builds.is_empty() {
+            empty_view(is_filtered || later_page).into_any()
+        } else {
+            table_view(page.builds, page.now).into_any()
+        }}
+        <Pagination first next/>
     }
 }
 
@@ -102,21 +97,8 @@ fn empty_view(some_left_out: bool) -> impl IntoView {
     .into_any()
 }
 
-fn table_view(page: ReadSignal<BuildPage>) -> impl IntoView {
-    let ids = Memo::new(move |_| {
-        page.with(|page| {
-            page.builds
-                .iter()
-                .map(|build| build.id.clone())
-                .collect::<Vec<_>>()
-        })
-    });
-    let build = move |id: String| {
-        let build =
-            Memo::new(move |_| page.with(|page| page.builds.iter().find(|build| build.id == id).cloned()));
-        let now = page.with_untracked(|page| page.now);
-        part(move || build.get().map(|build| row(build, now).into_any()))
-    };
+fn table_view(builds: Vec<BuildView>, now: Millis) -> impl IntoView {
+    let rows = builds.into_iter().map(|build| row(build, now)).collect_view();
     view! {
         <DataTable caption="Builds, newest first">
             <thead>
@@ -129,7 +111,7 @@ fn table_view(page: ReadSignal<BuildPage>) -> impl IntoView {
                     <th scope="col">"Trains"</th>
                 </tr>
             </thead>
-            <tbody>{keyed(ids, build)}</tbody>
+            <tbody>{rows}</tbody>
         </DataTable>
     }
 }

@@ -41,7 +41,7 @@ pub fn row(build: BuildView, now: Millis) -> impl IntoView {
                     {took} {running.map(|at| view! { " · for " <Ago at now/> })}
                 </div>
             </td>
-            <td>{stages_view(build.stages, now)}</td>
+            <td>{stages_view(&build.id, build.stages, now)}</td>
             <td class="wide">
                 {build.image.map(|image| view! { <code class="image">{image}</code> })}
                 {build.counts.err().map(|why| view! { <div class="why">"Boards nothing: " {why}</div> })}

@@ -7,7 +7,7 @@ use crate::text::{Millis, Tone};
 use crate::ui::{Ago, badge, duration_text};
 
 /// Segments that open to a list.
-pub fn stages_view(stages: Vec<StageView>, now: Millis) -> impl IntoView {
+pub fn stages_view(build: &str, stages: Vec<StageView>, now: Millis) -> impl IntoView {
     if stages.is_empty() {
         return view! { <span class="dim">"none yet"</span> }.into_any();
     }
@@ -15,7 +15,7 @@ pub fn stages_view(stages: Vec<StageView>, now: Millis) -> impl IntoView {
     let segments = stages.iter().map(segment).collect_view();
     let lines = stages.into_iter().map(|stage| line(stage, now)).collect_view();
     view! {
-        <details class="stages">
+        <details class="stages" id=format!("stages-{build}")>
             <summary>
                 <span class="segments" aria-hidden="true">{segments}</span>
                 <span class="told">{told}</span>

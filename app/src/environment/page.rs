@@ -4,34 +4,27 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use super::{EnvironmentView, LoadEnvironment, TrainSummary};
-use crate::live::live;
 use crate::text::Tone;
 use crate::ui::{
     Badge, DataTable, EmptyState, FreshnessNote, PageHead, Pagination, Section, Time, badge, encode,
-    line_class, loaded_page, use_query,
+    line_class, still_page, use_query,
 };
-use crate::wire::{Question, ask};
+use crate::wire::Question;
 
 /// The page. `?before=` turns the pages of past trains.
 #[component]
 pub fn EnvironmentPage() -> impl IntoView {
     let params = use_params_map();
     let query = use_query();
-    let changed = live(&["train", "sync", "policy", "slot", "deployment"]);
-    let before = Memo::new(move |_| {
-        query
-            .get()
-            .get("before")
-            .and_then(|before| before.parse::<i64>().ok())
-    });
-    let environment = ask(move || {
-        let name = params.read().get("name").unwrap_or_default();
-        let before = before.get();
-        Question::new(LoadEnvironment { name, before }).at(changed.get())
-    });
-    loaded_page(
-        environment,
-        move |environment| view! { <Line environment first_page=before.get_untracked().is_none()/> },
+    let before = query
+        .get_untracked()
+        .get("before")
+        .and_then(|before| before.parse::<i64>().ok());
+    let name = params.read_untracked().get("name").unwrap_or_default();
+    still_page(
+        &["train", "sync", "policy", "slot", "deployment"],
+        move || Question::new(LoadEnvironment { name, before }),
+        move |environment| view! { <Line environment first_page=before.is_none()/> },
     )
 }
 

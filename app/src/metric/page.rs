@@ -23,7 +23,7 @@ pub fn MetricsPage() -> impl IntoView {
     };
     view! {
         <PageHead title="Metrics"/>
-        {still(question, |metrics| view! { <Numbers metrics/> })}
+        {still(&[], question, |metrics| view! { <Numbers metrics/> })}
     }
 }
 

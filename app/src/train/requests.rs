@@ -3,18 +3,15 @@
 use leptos::prelude::*;
 
 use super::{ApprovalRequest, LoadApprovals};
-use crate::live::live;
-use crate::ui::{EmptyState, PageHead, Section, Time, encode, line_class, loaded};
-use crate::wire::{Question, ask};
+use crate::ui::{EmptyState, PageHead, Section, Time, encode, line_class, still};
+use crate::wire::Question;
 
 /// The page.
 #[component]
 pub fn ApprovalsPage() -> impl IntoView {
-    let changed = live(&["train"]);
-    let requests = ask(move || Question::new(LoadApprovals {}).at(changed.get()));
     view! {
         <PageHead title="Approvals"/>
-        {loaded(requests, |requests| view! { <Requests requests/> })}
+        {still(&["train"], || Question::new(LoadApprovals {}), |requests| view! { <Requests requests/> })}
     }
 }
 

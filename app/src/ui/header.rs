@@ -81,7 +81,7 @@ fn Known(header: HeaderView) -> impl IntoView {
                     })}
                 </ul>
             </nav>
-            <span class="cut" role="status">{move || cut.get().then_some("Reconnecting…")}</span>
+            <span class="cut" role="status">{move || cut().then_some("Reconnecting…")}</span>
             <SearchBox />
             <ThemeMenu />
             <MeMenu me />

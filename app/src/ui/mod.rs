@@ -19,7 +19,7 @@ pub use image::{Digest, ImageName, short_digest};
 pub use notes::{EmptyState, ErrorNote, FreshnessNote, Loading, loaded, loaded_page};
 pub use page::{PageHead, Section, Tabs, keyed, line_class, part};
 pub use query::{Query, encode, use_query};
-pub use still::still;
+pub use still::{still, still_page};
 pub use table::{DataTable, Pagination};
 pub use theme::Theme;
 pub use time::{Ago, Time, clock_text, date_text, duration_text, keep_times, utc_text};

@@ -45,19 +45,22 @@ where
     T: DeserializeOwned + 'static,
     V: IntoView + 'static,
 {
-    either(answer, Place::Address, Loading, face, |error| {
-        let title = match error {
-            ApiError::NotFound(_) => "Not found",
-            ApiError::Forbidden(_) => "Not allowed",
-            ApiError::Unauthenticated => "Not logged in",
-            _ => "Not available",
-        };
-        view! {
-            <PageHead title />
-            <ErrorNote error />
-        }
-        .into_any()
-    })
+    either(answer, Place::Address, Loading, face, error_page)
+}
+
+/// A problem with a head of its own.
+pub(super) fn error_page(error: ApiError) -> AnyView {
+    let title = match error {
+        ApiError::NotFound(_) => "Not found",
+        ApiError::Forbidden(_) => "Not allowed",
+        ApiError::Unauthenticated => "Not logged in",
+        _ => "Not available",
+    };
+    view! {
+        <PageHead title />
+        <ErrorNote error />
+    }
+    .into_any()
 }
 
 /// One face for the answer, one for a problem, and one until either is there.

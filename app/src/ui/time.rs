@@ -134,15 +134,33 @@ pub fn keep_times() {
 }
 
 fn refresh_ages() {
+    each_time("time[data-ago]", |at| duration_text(now() - at));
+}
+
+/// Shows the instants of a part that the server made in the reader's zone.
+#[cfg(not(feature = "ssr"))]
+pub(super) fn localise_still() {
+    each_time(".still time:not([data-ago])", local_text);
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "milliseconds since 1970 are far below 2^53"
+)]
+fn now() -> Millis {
+    js_sys::Date::now() as Millis
+}
+
+fn each_time(selector: &str, words: fn(Millis) -> String) {
     let document = document();
     let all =
         js_sys::Reflect::get(&document, &"querySelectorAll".into()).map(JsCast::dyn_into::<js_sys::Function>);
     let Ok(Ok(all)) = all else { return };
-    let Ok(ages) = all.call1(&document, &"time[data-ago]".into()) else {
+    let Ok(times) = all.call1(&document, &selector.into()) else {
         return;
     };
-    for age in js_sys::Array::from(&ages).iter() {
-        let Ok(element) = age.dyn_into::<web_sys::Element>() else {
+    for time in js_sys::Array::from(&times).iter() {
+        let Ok(element) = time.dyn_into::<web_sys::Element>() else {
             continue;
         };
         let Some(at) = element.get_attribute("datetime") else {
@@ -151,13 +169,13 @@ fn refresh_ages() {
         let Some(text) = element.first_child() else {
             continue;
         };
-        // The text node stays the one that leptos knows; only its words change.
-        let age = js_sys::Date::now() - js_sys::Date::parse(&at);
         #[expect(
             clippy::cast_possible_truncation,
-            reason = "an age in milliseconds is far below 2^53"
+            reason = "milliseconds since 1970 are far below 2^53"
         )]
-        text.set_node_value(Some(&duration_text(age as Millis)));
+        let at = js_sys::Date::parse(&at) as Millis;
+        // The text node stays the one that leptos knows; only its words change.
+        text.set_node_value(Some(&words(at)));
     }
 }
 
