@@ -65,12 +65,14 @@ CREATE TABLE person_grant (
     granted_at BIGINT NOT NULL
 );
 
--- A commit identity (`email:…`, `github:…`) that a person is known by, said by hand.
+-- A commit identity (`email:…`, `github:…`) that a person is known by, said by hand. It may be several people's: a
+-- word adds to what is known and never takes another's place.
 CREATE TABLE person_identity (
-    identity TEXT NOT NULL PRIMARY KEY,
+    identity TEXT NOT NULL,
     person_id TEXT NOT NULL REFERENCES person (id),
     mapped_by TEXT NOT NULL,
-    mapped_at BIGINT NOT NULL
+    mapped_at BIGINT NOT NULL,
+    PRIMARY KEY (identity, person_id)
 );
 
 CREATE TABLE session (

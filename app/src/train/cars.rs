@@ -36,12 +36,12 @@ pub fn Cars(train: ReadSignal<TrainView>) -> impl IntoView {
 
 #[component]
 fn Car(car: Memo<Option<CarView>>) -> impl IntoView {
-    let commits = Memo::new(move |_| car.get().map(|car| car.commits));
+    let commits = Memo::new(move |_| car.get().map(|car| (car.commits, car.commit_count)));
     let face = Memo::new(move |_| car.get().map(|car| CarView { commits: None, ..car }));
     view! {
         <li class="car">
             {part(move || face.get().map(|car| face_view(car).into_any()))}
-            {part(move || commits.get().map(commits_view))}
+            {part(move || commits.get().map(|(commits, count)| commits_view(commits, count)))}
         </li>
     }
 }
@@ -77,22 +77,15 @@ fn face_view(car: CarView) -> impl IntoView {
     }
 }
 
-/// "11 commits by 3 people", and them.
-fn commits_view(commits: Option<Vec<CommitView>>) -> impl IntoView {
+/// "11 commits by 3 people", and them; of very many, the newest.
+fn commits_view(commits: Option<Vec<CommitView>>, count: u64) -> impl IntoView {
     let Some(commits) = commits else {
         return view! { <p class="car-commits dim">"Which commits it brings cannot be told."</p> }.into_any();
     };
-    let authors = commits
-        .iter()
-        .map(|commit| &commit.author)
-        .collect::<BTreeSet<_>>()
-        .len();
-    let summary = match (commits.len(), authors) {
-        (0, _) => return view! { <p class="car-commits dim">"No commit between."</p> }.into_any(),
-        (1, _) => "1 commit".to_owned(),
-        (count, 1) => format!("{count} commits by 1 person"),
-        (count, authors) => format!("{count} commits by {authors} people"),
-    };
+    if commits.is_empty() {
+        return view! { <p class="car-commits dim">"No commit between."</p> }.into_any();
+    }
+    let summary = summary(&commits, count);
     let rows = commits
         .into_iter()
         .map(|commit| {
@@ -113,4 +106,41 @@ fn commits_view(commits: Option<Vec<CommitView>>) -> impl IntoView {
         </details>
     }
     .into_any()
+}
+
+/// "11 commits by 3 people"; "340 commits, the newest 100 by 7 people".
+fn summary(shown: &[CommitView], count: u64) -> String {
+    let authors = shown
+        .iter()
+        .map(|commit| &commit.author)
+        .collect::<BTreeSet<_>>()
+        .len();
+    let people = match authors {
+        1 => "1 person".to_owned(),
+        more => format!("{more} people"),
+    };
+    match shown.len() {
+        1 if count <= 1 => "1 commit".to_owned(),
+        all if u64::try_from(all).is_ok_and(|all| all >= count) => format!("{all} commits by {people}"),
+        newest => format!("{count} commits, the newest {newest} by {people}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CommitView, summary};
+
+    #[test]
+    fn more_commits_than_are_shown_are_counted_all_the_same() {
+        let commit = |author: &str| CommitView {
+            id: String::new(),
+            subject: String::new(),
+            author: author.to_owned(),
+            at: 0,
+        };
+        let shown = ["Ada", "Lin", "Ada"].map(commit);
+        assert_eq!(summary(&shown[..1], 1), "1 commit");
+        assert_eq!(summary(&shown, 3), "3 commits by 2 people");
+        assert_eq!(summary(&shown, 340), "340 commits, the newest 3 by 2 people");
+    }
 }

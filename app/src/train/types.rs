@@ -112,8 +112,10 @@ pub struct CarView {
     pub from: Option<ImageLabel>,
     /// What it brings.
     pub to: ImageLabel,
-    /// Commits from → to, newest first; `None` where it cannot be told.
+    /// Commits from → to, newest first, at most a hundred; `None` where it cannot be told.
     pub commits: Option<Vec<CommitView>>,
+    /// How many there are in all.
+    pub commit_count: u64,
     /// Its deployment.
     pub deployment: Option<String>,
     /// Running of desired tasks, 0–100.

@@ -4,4 +4,4 @@ mod pages;
 mod store;
 
 pub use pages::Accounts;
-pub use store::{Identity, LoggedIn, SESSION_KEY, actor_of, grant, log_in, people_with_rights};
+pub use store::{Identity, LoggedIn, SESSION_KEY, actor_of, grant, log_in, log_out, people_with_rights};

@@ -123,9 +123,10 @@ impl AccountPort for Accounts {
             .or_internal()?;
         let name = name.ok_or_else(|| ApiError::NotFound("That person".to_owned()))?;
         let now = tx.now();
-        sqlx::query(
+        // Beside whoever it is said to be already: a word that took another's place could hide an author.
+        let added = sqlx::query(
             "INSERT INTO person_identity (identity, person_id, mapped_by, mapped_at) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (identity) DO UPDATE SET person_id = excluded.person_id, mapped_by = excluded.mapped_by, mapped_at = excluded.mapped_at",
+             ON CONFLICT DO NOTHING",
         )
         .bind(&identity)
         .bind(user)
@@ -134,6 +135,9 @@ impl AccountPort for Accounts {
         .execute(tx.connection())
         .await
         .or_internal()?;
+        if added.rows_affected() == 0 {
+            return Ok(());
+        }
         tx.audit(Entry::new(actor, "account.map-author", &identity, &identity).with("person", name));
         tx.changes_verdicts();
         tx.event("train", "");

@@ -88,6 +88,35 @@ pub async fn log_in(db: &Db, identity: &Identity, browser: &str) -> anyhow::Resu
     })
 }
 
+/// Ends the session somebody logs out of, by its public id.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn log_out(db: &Db, login: &LoggedIn, session: &str) -> anyhow::Result<()> {
+    let mut tx = db.begin().await?;
+    let ended = sqlx::query("DELETE FROM session WHERE public_id = $1 AND person_id = $2")
+        .bind(session)
+        .bind(&login.person)
+        .execute(tx.connection())
+        .await?;
+    let name: Option<String> = sqlx::query_scalar("SELECT name FROM person WHERE id = $1")
+        .bind(&login.person)
+        .fetch_optional(tx.connection())
+        .await?;
+    if ended.rows_affected() == 0 {
+        return Ok(());
+    }
+    let actor = Actor {
+        id: login.person.clone(),
+        name: name.unwrap_or_else(|| login.person.clone()),
+        grants: Vec::new(),
+        session: None,
+    };
+    tx.audit(Entry::new(&actor, "account.log-out", &actor.id, &actor.name).with("session", session));
+    tx.commit().await?;
+    Ok(())
+}
+
 /// The actor behind a session; `None` where the session was ended by its epoch or the person is gone.
 ///
 /// # Errors

@@ -18,8 +18,10 @@ const FORGES_OWN: &[&str] = &["noreply@github.com"];
 /// Whose work it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Authors {
-    /// Ids of people.
+    /// Ids of people, with every account of theirs.
     pub people: BTreeSet<String>,
+    /// Ids of people who said who one of the authors is.
+    pub told_by: BTreeSet<String>,
     /// Identities matched to nobody, with the name in the commit.
     pub unmatched: Vec<(String, String)>,
     /// Why it cannot be told.
@@ -59,13 +61,18 @@ pub fn matched(people: &People, identities: Identities, unknown: Option<String>)
     for (identity, name) in identities {
         // GitHub's private addresses name the login: a person may be known by either.
         let login = login_of(&identity);
-        let found = people
-            .by_identity
-            .get(&identity)
-            .or_else(|| people.by_identity.get(login.as_ref()?));
-        match found {
-            Some(found) if !found.is_empty() => authors.people.extend(found.iter().cloned()),
-            _ => authors.unmatched.push((identity, name)),
+        let mut known = false;
+        for called in login.iter().chain([&identity]) {
+            for person in people.by_identity.get(called).into_iter().flatten() {
+                known = true;
+                authors.people.extend(people.accounts(person));
+            }
+            for person in people.told_by.get(called).into_iter().flatten() {
+                authors.told_by.extend(people.accounts(person));
+            }
+        }
+        if !known {
+            authors.unmatched.push((identity, name));
         }
     }
     authors
@@ -92,13 +99,9 @@ async fn of_car(db: &Db, history: &dyn History, car: &Car) -> anyhow::Result<Res
             "the repository or the commit of an image is not known".to_owned()
         ));
     };
-    let from: Option<Option<String>> =
-        sqlx::query_scalar("SELECT MAX(commit_id) FROM image WHERE digest = $1")
-            .bind(&car.from_digest)
-            .fetch_optional(db.read())
-            .await?;
+    let from = from(db, car).await?;
     let between = history
-        .commits_between(&repository, from.flatten().as_deref(), commit, COMMITS + 1)
+        .commits_between(&repository, from.as_deref(), commit, COMMITS + 1)
         .await;
     let between = match between {
         Ok(between) => between,
@@ -111,26 +114,61 @@ async fn of_car(db: &Db, history: &dyn History, car: &Car) -> anyhow::Result<Res
         )));
     };
     if commits.len() > COMMITS {
-        return Ok(Err(format!(
-            "there are more than {COMMITS} commits between what runs and what comes in {repository}"
-        )));
+        return Ok(Err(match from {
+            Some(_) => format!(
+                "there are more than {COMMITS} commits between what runs and what comes in {repository}"
+            ),
+            None => format!(
+                "{repository} has more than {COMMITS} commits, and the commit of what runs is not known; a tag or label of that image that names it would tell"
+            ),
+        }));
     }
     let mut identities = of_commits(&commits);
-    // Whoever started a build of one of them, by the forge's word, which cannot be made up.
-    let logins: Vec<Option<String>> = sqlx::query_scalar(
-        "SELECT DISTINCT build.actor_login FROM build JOIN repository ON repository.id = build.repository_id
-         WHERE repository.name = $1 AND build.commit_id = $2 AND build.counts = 1",
-    )
-    .bind(&repository)
-    .bind(commit)
-    .fetch_all(db.read())
-    .await?;
-    for login in logins.into_iter().flatten() {
-        if !is_bot(&login) {
-            identities.insert(format!("github:{}", login.to_lowercase()), login);
-        }
+    for login in builders(db, &repository, &commits).await? {
+        identities.insert(format!("github:{}", login.to_lowercase()), login);
     }
     Ok(Ok(identities))
+}
+
+/// The commit that ran when the car was sealed; where that is not known, the last one that was deployed there well:
+/// the authors before it had their approvals then.
+async fn from(db: &Db, car: &Car) -> sqlx::Result<Option<String>> {
+    let ran: Option<Option<String>> =
+        sqlx::query_scalar("SELECT MAX(commit_id) FROM image WHERE digest = $1")
+            .bind(&car.from_digest)
+            .fetch_optional(db.read())
+            .await?;
+    if let Some(commit) = ran.flatten() {
+        return Ok(Some(commit));
+    }
+    sqlx::query_scalar(
+        "SELECT commit_id FROM deployment
+         WHERE slot_id = $1 AND state = 'succeeded' AND commit_id IS NOT NULL AND (car_id IS NULL OR car_id <> $2)
+         ORDER BY ended_at DESC LIMIT 1",
+    )
+    .bind(&car.slot_id)
+    .bind(&car.id)
+    .fetch_optional(db.read())
+    .await
+}
+
+/// Whoever started a build of one of the commits, by the forge's word, which cannot be made up.
+async fn builders(db: &Db, repository: &str, commits: &[Commit]) -> sqlx::Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    for eight in commits.chunks(8) {
+        let mut query = sqlx::query_scalar(
+            "SELECT DISTINCT build.actor_login FROM build JOIN repository ON repository.id = build.repository_id
+             WHERE repository.name = $1 AND build.counts = 1 AND build.actor_login IS NOT NULL
+               AND build.commit_id IN ($2, $3, $4, $5, $6, $7, $8, $9)",
+        )
+        .bind(repository);
+        for place in 0..8 {
+            query = query.bind(eight.get(place).map(|commit| commit.id.as_str()));
+        }
+        let logins: Vec<String> = query.fetch_all(db.read()).await?;
+        found.extend(logins.into_iter().filter(|login| !is_bot(login)));
+    }
+    Ok(found)
 }
 
 /// The people named in commits.
@@ -138,10 +176,9 @@ pub fn of_commits(commits: &[Commit]) -> Identities {
     let mut identities = Identities::new();
     for commit in commits {
         let mut add = |name: &str, email: &str| {
+            // Machines' addresses too: anybody can write one into a commit.
             let email = email.trim().to_lowercase();
-            if !is_bot_address(&email) {
-                identities.insert(format!("email:{email}"), name.to_owned());
-            }
+            identities.insert(format!("email:{email}"), name.to_owned());
         };
         add(&commit.author_name, &commit.author_email);
         if !FORGES_OWN.contains(&commit.committer_email.as_str()) {
@@ -154,13 +191,9 @@ pub fn of_commits(commits: &[Commit]) -> Identities {
     identities
 }
 
-/// Logins of machines: nobody logs in with them, so they approve nothing.
+/// Logins of machines, as the forge tells them: nobody logs in with them, so they approve nothing.
 fn is_bot(login: &str) -> bool {
     login.ends_with("[bot]") || login == "web-flow"
-}
-
-fn is_bot_address(email: &str) -> bool {
-    email.ends_with("[bot]@users.noreply.github.com")
 }
 
 #[cfg(test)]

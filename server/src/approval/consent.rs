@@ -1,15 +1,18 @@
-//! Counting consent: which approvals of a sealed train count now, and who else could give one. Pure.
+//! Counting consent: which approvals of a sealed train count now, and who else could give one. [`Consent::of`] is pure,
+//! [`consent`] reads what it counts from.
 
 use std::collections::BTreeSet;
 
 use app::account::{Actor, Permission};
 use app::text::Millis;
 
-use super::authors::Authors;
-use super::store::Approval;
+use super::authors::{Authors, authors};
+use super::people::People;
+use super::store::{Approval, of_train};
 use crate::auth::{self, Place};
+use crate::db::Db;
 use crate::policy::Environment;
-use crate::train::Sealed;
+use crate::train::{Car, History, Sealed};
 
 /// What is known of a sealed train's consent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,14 +23,59 @@ pub struct Consent {
     pub rejected: Option<(String, String)>,
     /// Whose work it is.
     pub authors: Authors,
-    /// Who sealed or edited it: ids.
+    /// Who sealed or edited it: ids, with every account of theirs.
     pub editors: BTreeSet<String>,
+    /// Ids of those whose approval counts, with every account of theirs.
+    pub agreed: BTreeSet<String>,
     /// Who could approve now: id and name.
     pub may: Vec<(String, String)>,
     /// Approvals that do not count, by id, and why.
     pub idle: Vec<(String, String)>,
     /// When the first approval that stands runs out.
     pub expires_at: Option<Millis>,
+}
+
+/// A sealed train, and the policy and time by which its consent is counted.
+pub struct Asked<'a> {
+    /// `trn_…`
+    pub train: &'a str,
+    /// Its cars.
+    pub cars: &'a [Car],
+    /// What was sealed.
+    pub sealed: &'a Sealed,
+    /// What policy says of its line.
+    pub environment: &'a Environment,
+    /// That policy's revision.
+    pub policy_revision: i64,
+    /// Approvals that run out until then do not count.
+    pub now: Millis,
+}
+
+/// Consent to a sealed train.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn consent(
+    db: &Db,
+    history: &dyn History,
+    people: &People,
+    asked: Asked<'_>,
+) -> anyhow::Result<Consent> {
+    let editors: Vec<String> = sqlx::query_scalar("SELECT person_id FROM train_editor WHERE train_id = $1")
+        .bind(asked.train)
+        .fetch_all(db.read())
+        .await?;
+    let sealed_by = (asked.sealed.by != "system").then(|| asked.sealed.by.clone());
+    Ok(Consent::of(Inputs {
+        environment: asked.environment,
+        policy_revision: asked.policy_revision,
+        sealed: asked.sealed,
+        people,
+        editors: editors.into_iter().chain(sealed_by).collect(),
+        authors: authors(db, history, people, asked.cars).await?,
+        approvals: &of_train(db.read(), asked.train).await?,
+        now: asked.now,
+    }))
 }
 
 /// What consent is counted from.
@@ -39,7 +87,7 @@ pub struct Inputs<'a> {
     /// What was sealed.
     pub sealed: &'a Sealed,
     /// Everybody.
-    pub people: &'a [Actor],
+    pub people: &'a People,
     /// Who sealed or edited it.
     pub editors: BTreeSet<String>,
     /// Whose work it is.
@@ -55,7 +103,11 @@ impl Consent {
     pub fn of(inputs: Inputs<'_>) -> Self {
         let mut consent = Self {
             authors: inputs.authors,
-            editors: inputs.editors,
+            editors: inputs
+                .editors
+                .iter()
+                .flat_map(|editor| inputs.people.accounts(editor))
+                .collect(),
             ..Self::default()
         };
         let environment = inputs.environment;
@@ -78,8 +130,9 @@ impl Consent {
             .map(|one| one.expires_at)
             .min();
         let mut said = BTreeSet::new();
+        let known = &inputs.people.known;
         for one in standing.iter().rev().filter(|one| one.approved != 0) {
-            let person = inputs.people.iter().find(|person| person.id == one.person_id);
+            let person = known.iter().find(|person| person.id == one.person_id);
             let objection = if one.policy_revision != inputs.policy_revision {
                 Some("the policy was changed since".to_owned())
             } else if one.expires_at <= inputs.now {
@@ -92,16 +145,22 @@ impl Consent {
             };
             match objection {
                 Some(why) => consent.idle.push((one.id.clone(), why)),
-                None if said.insert(one.person_id.clone()) => {
-                    consent.counted.push((one.person_id.clone(), one.person.clone()));
+                None if !said.insert(one.person_id.clone()) => {}
+                None if consent.agreed.contains(&one.person_id) => {
+                    let why = "the same person approved it with another account".to_owned();
+                    consent.idle.push((one.id.clone(), why));
                 }
-                None => {}
+                None => {
+                    consent.counted.push((one.person_id.clone(), one.person.clone()));
+                    consent.agreed.extend(inputs.people.accounts(&one.person_id));
+                }
             }
         }
-        consent.may = inputs
-            .people
+        consent.may = known
             .iter()
-            .filter(|person| !said.contains(&person.id) && consent.objection(environment, person).is_none())
+            .filter(|person| {
+                !consent.agreed.contains(&person.id) && consent.objection(environment, person).is_none()
+            })
             .map(|person| (person.id.clone(), person.name.clone()))
             .collect();
         consent
@@ -117,6 +176,9 @@ impl Consent {
         }
         if self.editors.contains(&person.id) {
             return Some("You sealed or changed this train.".to_owned());
+        }
+        if self.authors.told_by.contains(&person.id) {
+            return Some("You said who one of its authors is, so it takes somebody else.".to_owned());
         }
         None
     }

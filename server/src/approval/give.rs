@@ -35,6 +35,11 @@ pub async fn approve(
             )));
         }
         Some(one) if one.expires_at > db.now() => return Ok(()),
+        None if consent.agreed.contains(&actor.id) => {
+            return Err(ApiError::Conflict(
+                "You approved it with another of your accounts; it takes somebody else as well.".to_owned(),
+            ));
+        }
         _ => {}
     }
     let mut tx = begin(db, facts).await?;

@@ -8,12 +8,14 @@ mod authors;
 mod consent;
 mod give;
 mod people;
+mod recheck;
 mod store;
 mod waiting;
 
 pub use authors::{Authors, authors};
-pub use consent::{Consent, Inputs, role};
+pub use consent::{Asked, Consent, Inputs, consent, role};
 pub use give::{approve, reject};
 pub use people::People;
-pub use store::{Approval, of_train, still_valid};
+pub use recheck::still_valid;
+pub use store::{Approval, of_train};
 pub use waiting::{requests, unmatched_authors, waiting_for};

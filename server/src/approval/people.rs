@@ -13,8 +13,12 @@ use crate::policy::Policy;
 pub struct People {
     /// Everybody who has logged in, with today's roles.
     pub known: Vec<Actor>,
-    /// Ids of people by identity (`email:…`, `github:…`), lower case.
+    /// Ids of people by identity (`email:…`, `github:…`), lower case: by verified address, and by a person's word.
     pub by_identity: BTreeMap<String, BTreeSet<String>>,
+    /// Whose word it rests on, by identity, where no verified address says it as well.
+    pub told_by: BTreeMap<String, BTreeSet<String>>,
+    /// Accounts with the same verified address, by account, where there are several: one human at two providers.
+    same: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl People {
@@ -33,9 +37,10 @@ impl People {
             sqlx::query_as("SELECT who, role, environment FROM person_grant ORDER BY granted_at, id")
                 .fetch_all(db.read())
                 .await?;
-        let mapped: Vec<(String, String)> = sqlx::query_as("SELECT identity, person_id FROM person_identity")
-            .fetch_all(db.read())
-            .await?;
+        let mapped: Vec<(String, String, String)> =
+            sqlx::query_as("SELECT identity, person_id, mapped_by FROM person_identity")
+                .fetch_all(db.read())
+                .await?;
         let mut people = Self::default();
         for (id, name, email, verified, groups) in rows {
             let email = email.filter(|_| verified == 1).map(|email| email.to_lowercase());
@@ -60,13 +65,30 @@ impl People {
                 session: None,
             });
         }
-        // A person's word comes before what an address says.
-        for (identity, person) in mapped {
+        people.same = people
+            .by_identity
+            .values()
+            .filter(|accounts| accounts.len() > 1)
+            .flat_map(|accounts| accounts.iter().map(|one| (one.clone(), accounts.clone())))
+            .collect();
+        let verified: BTreeSet<String> = people.by_identity.keys().cloned().collect();
+        // A person's word adds to what an address says; it never takes its place.
+        for (identity, person, by) in mapped {
             let identity = identity.to_lowercase();
-            people.by_identity.insert(identity.clone(), BTreeSet::new());
+            if !verified.contains(&identity) {
+                people.told_by.entry(identity.clone()).or_default().insert(by);
+            }
             people.knows(identity, &person);
         }
         Ok(people)
+    }
+
+    /// Every account of the human behind an account.
+    pub fn accounts(&self, id: &str) -> BTreeSet<String> {
+        self.same
+            .get(id)
+            .cloned()
+            .unwrap_or_else(|| BTreeSet::from([id.to_owned()]))
     }
 
     fn knows(&mut self, identity: String, person: &str) {

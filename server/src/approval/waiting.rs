@@ -32,7 +32,7 @@ pub async fn requests(db: &Db, loader: &Loader, actor: &Actor) -> Result<Vec<App
         if consent.counted.len() >= needed || consent.rejected.is_some() {
             continue;
         }
-        let given = consent.counted.iter().any(|(id, _)| *id == actor.id);
+        let given = consent.agreed.contains(&actor.id);
         let why_not = if given {
             Some("You approved it; it needs somebody else as well.".to_owned())
         } else {

@@ -97,13 +97,28 @@ pub async fn verify(db: &Db, checkpoint: Option<&Path>) -> anyhow::Result<Report
         None => Vec::new(),
     };
     report.heads = heads.len();
+    // What is written meanwhile is left for the next time. The counter is read after the newest entry and the heads, so
+    // that it cannot lie before one of them unless somebody set it back.
+    let newest: Option<i64> = sqlx::query_scalar("SELECT MAX(seq) FROM audit")
+        .fetch_one(db.read())
+        .await?;
+    let until: i64 = sqlx::query_scalar("SELECT value FROM counter WHERE name = 'seq'")
+        .fetch_one(db.read())
+        .await?;
+    if let Some(newest) = newest.filter(|newest| *newest > until) {
+        report.fault(format!(
+            "entry {newest}: the counter of entries stands at {until}, before it, so one of them was changed"
+        ));
+    }
+    let until = until.max(newest.unwrap_or_default());
     let (mut previous, mut last) = (String::new(), 0);
     loop {
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT seq, at, actor_id, actor, action, subject_id, subject, href, details, seal
-             FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2",
+             FROM audit WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3",
         )
         .bind(last)
+        .bind(until)
         .bind(PAGE)
         .fetch_all(db.read())
         .await?;
@@ -142,7 +157,7 @@ pub async fn verify(db: &Db, checkpoint: Option<&Path>) -> anyhow::Result<Report
             "the audit ends at entry {last}, but entry {newest} was exported once: the newest entries were cut off"
         ));
     } else {
-        missing_tail(db, last, &mut report).await?;
+        missing_tail(db, last, until, &mut report).await?;
     }
     Ok(report)
 }
@@ -171,11 +186,13 @@ fn broken(db: &Db, previous: &str, row: &Row) -> Option<&'static str> {
 }
 
 /// Even without exported heads a cut leaves a trace: every commit with entries left an event behind them.
-async fn missing_tail(db: &Db, last: i64, report: &mut Report) -> sqlx::Result<()> {
-    let after: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM events WHERE topic = 'audit' AND seq > $1")
-        .bind(last)
-        .fetch_one(db.read())
-        .await?;
+async fn missing_tail(db: &Db, last: i64, until: i64, report: &mut Report) -> sqlx::Result<()> {
+    let after: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM events WHERE topic = 'audit' AND seq > $1 AND seq <= $2")
+            .bind(last)
+            .bind(until)
+            .fetch_one(db.read())
+            .await?;
     let expected = i64::from(last > 0);
     if after > expected {
         report.fault(format!(

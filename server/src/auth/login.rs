@@ -13,10 +13,10 @@ use url::Url;
 
 use super::oidc::{Attempt, LoginError, Provider};
 use super::safe_path;
-use crate::account::{self, SESSION_KEY};
+use crate::account::{self, LoggedIn, SESSION_KEY};
 use crate::clock::SharedClock;
 use crate::config::Config;
-use crate::http::Edge;
+use crate::http::{Edge, public_id};
 
 /// Where an attempt is kept in the session.
 const ATTEMPT_KEY: &str = "log-in";
@@ -194,10 +194,18 @@ async fn identify(
 }
 
 /// Ends the session, here and in the table.
-pub async fn log_out(session: Session) -> Response {
-    match session.flush().await {
+pub async fn log_out(State(edge): State<Edge>, session: Session) -> Response {
+    let ended = async {
+        let login = session.get::<LoggedIn>(SESSION_KEY).await?;
+        if let (Some(login), Some(id)) = (login, session.id()) {
+            account::log_out(&edge.db, &login, &public_id(&id)).await?;
+        }
+        session.flush().await?;
+        anyhow::Ok(())
+    };
+    match ended.await {
         Ok(()) => see_other("/login"),
-        Err(cause) => unavailable(&cause.to_string()),
+        Err(cause) => unavailable(&format!("{cause:#}")),
     }
 }
 

@@ -14,14 +14,17 @@ use crate::auth::{Place, may};
 use crate::aws::Scope;
 use crate::db::Db;
 use crate::error::OrInternal;
+use crate::gate;
 use crate::git::Mirrors;
 use crate::policy::Environment;
 use crate::service::Slot;
-use crate::train::Loader;
+use crate::train::{self, Loader, Phase};
 
 /// Everything, most urgent first.
 pub async fn needs(db: &Db, mirrors: &Mirrors, sight: &Sight, actor: &Actor) -> Result<Vec<Need>, ApiError> {
-    let mut needs = approvals(db, mirrors, actor).await?;
+    let loader = Loader::new(db.clone(), Arc::new(mirrors.clone()));
+    let mut needs = approvals(db, &loader, actor).await?;
+    needs.extend(trains(db, &loader, sight, actor).await?);
     for slot in &sight.slots {
         needs.extend(of_slot(sight, slot, actor));
     }
@@ -43,9 +46,8 @@ fn place(environment: &Environment) -> Place<'_> {
 }
 
 /// Sealed trains that still need approvals, where the reader is one who may give one.
-async fn approvals(db: &Db, mirrors: &Mirrors, actor: &Actor) -> Result<Vec<Need>, ApiError> {
-    let loader = Loader::new(db.clone(), Arc::new(mirrors.clone()));
-    let requests = approval::requests(db, &loader, actor).await?;
+async fn approvals(db: &Db, loader: &Loader, actor: &Actor) -> Result<Vec<Need>, ApiError> {
+    let requests = approval::requests(db, loader, actor).await?;
     Ok(requests
         .into_iter()
         .filter(|request| request.mine)
@@ -59,6 +61,40 @@ async fn approvals(db: &Db, mirrors: &Mirrors, actor: &Actor) -> Result<Vec<Need
             }
         })
         .collect())
+}
+
+/// Trains that only wait for the reader: held ones, and sealed ones that every gate lets go and nobody has yet.
+async fn trains(db: &Db, loader: &Loader, sight: &Sight, actor: &Actor) -> Result<Vec<Need>, ApiError> {
+    let mut needs = Vec::new();
+    for train in train::open(db).await? {
+        let environment = sight
+            .policy
+            .as_deref()
+            .and_then(|policy| policy.environment(&train.environment));
+        let Some(environment) =
+            environment.filter(|environment| may(actor, Permission::Deploy, place(environment)))
+        else {
+            continue;
+        };
+        let title = train.title();
+        let need = |sentence, since| Need {
+            sentence,
+            href: train.href(),
+            since,
+            urgent: false,
+        };
+        if let Some(held) = &train.held {
+            let why = held.why.trim_end_matches('.');
+            needs.push(need(format!("{title} is held by {}: {why}", held.by), None));
+        } else if let Phase::Sealed(sealed) = &train.phase
+            && !environment.automatic
+            && let Some((facts, ancestry)) = loader.one(train.clone()).await.or_internal()?
+            && gate::all_pass(&gate::judge(&facts, &ancestry, sight.now))
+        {
+            needs.push(need(format!("{title} can depart"), Some(sealed.at)));
+        }
+    }
+    Ok(needs)
 }
 
 /// Authors whom nobody is known to be: an approval waits for somebody to say who they are.

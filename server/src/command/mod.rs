@@ -11,6 +11,7 @@ mod user;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use app::account::Actor;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Config;
@@ -69,6 +70,22 @@ pub struct ConfigFile {
 impl ConfigFile {
     fn load(&self) -> Result<Config> {
         Ok(Config::load(self.config.as_deref())?)
+    }
+}
+
+/// Whoever runs a command, as the audit names them: "root at the command line". They may do everything: who can read
+/// the keys can.
+fn operator() -> Actor {
+    let said = std::process::Command::new("id").arg("-un").output();
+    let name = said
+        .ok()
+        .filter(|output| output.status.success())
+        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "somebody".to_owned());
+    Actor {
+        name: format!("{name} at the command line"),
+        ..crate::auth::system()
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Subcommand;
 
-use super::ConfigFile;
-use crate::{auth, policy, program};
+use super::{ConfigFile, operator};
+use crate::{policy, program};
 
 #[derive(Subcommand)]
 pub(super) enum Verb {
@@ -32,7 +32,7 @@ pub(super) async fn run(verb: Verb) -> Result<()> {
             // Before the database is opened: a fault in the document is the likelier one.
             policy::Policy::parse(&document).with_context(|| file.display().to_string())?;
             let db = program::open(&config.load()?).await?;
-            let number = policy::apply(&db, &auth::system(), &document).await?;
+            let number = policy::apply(&db, &operator(), &document).await?;
             println!("policy revision {number} is in force");
             db.close().await;
         }

@@ -4,8 +4,8 @@ use anyhow::Result;
 use app::account::Role;
 use clap::Subcommand;
 
-use super::ConfigFile;
-use crate::{account, auth, program};
+use super::{ConfigFile, operator};
+use crate::{account, program};
 
 #[derive(Subcommand)]
 pub(super) enum Verb {
@@ -32,7 +32,7 @@ pub(super) async fn run(verb: Verb) -> Result<()> {
         config,
     } = verb;
     let db = program::open(&config.load()?).await?;
-    account::grant(&db, &auth::system(), &who, role, environment.as_deref()).await?;
+    account::grant(&db, &operator(), &who, role, environment.as_deref()).await?;
     println!(
         "{who} is {} {}",
         role.word(),

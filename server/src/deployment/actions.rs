@@ -47,7 +47,7 @@ impl Deployments {
 
     /// What stands against a target now.
     async fn target_why_not(&self, slot: &Slot, good: &KnownGood) -> Result<Option<String>, ApiError> {
-        if slot.running_digest.as_ref() == Some(&good.digest) {
+        if slot.runs_now() == Some(good.digest.as_str()) {
             return Ok(Some("It runs now.".to_owned()));
         }
         let found = image(&self.db, &good.image_repository, &good.digest)
@@ -97,7 +97,7 @@ impl DeploymentPort for Deployments {
                 why_not: self.target_why_not(&slot, &good).await?,
             });
         }
-        let now_runs = match &slot.running_digest {
+        let now_runs = match slot.runs_now() {
             Some(digest) => Some(
                 label(&self.db, slot.image_repository.as_deref(), digest)
                     .await
@@ -217,7 +217,7 @@ impl DeploymentPort for Deployments {
                 image_repository: &good.image_repository,
                 digest,
                 commit_id: target.as_ref().and_then(|image| image.commit_id.as_deref()),
-                from_digest: slot.running_digest.as_deref(),
+                from_digest: slot.runs_now(),
                 base_task_definition: None,
                 content: Some(&content),
                 content_sha256: None,
@@ -248,7 +248,7 @@ impl DeploymentPort for Deployments {
             Err(cause) => return Err(crate::error::internal(cause)),
         };
         let why = format!("rolled back by {}: {reason}", actor.name);
-        if let Some(from) = &slot.running_digest {
+        if let Some(from) = slot.runs_now() {
             refuse(&mut tx, &slot.id, from, &id, &why).await.or_internal()?;
             mark_bad(&mut tx, &slot.id, from, &why).await.or_internal()?;
         }
@@ -267,7 +267,7 @@ impl DeploymentPort for Deployments {
             )
             .at(format!("/deployments/{id}"))
             .with("reason", reason)
-            .with("from", slot.running_digest.as_deref().unwrap_or("unknown"))
+            .with("from", slot.runs_now().unwrap_or("unknown"))
             .with("to", digest),
         );
         self.commit(tx, id).await

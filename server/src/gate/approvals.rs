@@ -48,7 +48,7 @@ pub(super) fn judge(train: &TrainFacts) -> Said {
             format!(
                 "Nobody knows who {name} ({identity}){more} is, so it cannot be told whether an author approves."
             ),
-            "someone with the right to configure: say who they are, under Settings, People",
+            "someone with the right to configure: say who they are, under your name, People",
         );
     }
     let given = consent.counted.len();

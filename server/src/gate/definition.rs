@@ -15,6 +15,26 @@ pub(super) fn judge(car: &CarFacts) -> Said {
             "its return, or reopening the train so that the car gets off",
         );
     }
+    if let Some(sealed) = &car.sealed
+        && (sealed.ecs_service != car.slot.ecs_service_arn || sealed.container != car.slot.container)
+    {
+        return Finding::block(
+            format!(
+                "It was sealed for container {} of {}, but the slot is mapped to {} of {} now.",
+                sealed.container,
+                place(&sealed.ecs_service),
+                car.slot.container,
+                place(&car.slot.ecs_service_arn)
+            ),
+            "someone with the deploy right: reopen the train and seal it again",
+        );
+    }
+    if car.rested_at.is_some_and(|at| !car.slot.read_after(at)) {
+        return Finding::wait(
+            "A deployment ended there, and what runs since has not been read yet.",
+            "the next reading of ECS",
+        );
+    }
     let Some(running) = &car.slot.running_task_definition else {
         return Finding::wait(
             "What the service runs has not been read yet.",
@@ -48,4 +68,9 @@ pub(super) fn judge(car: &CarFacts) -> Said {
         ),
         Some(_) => Finding::pass(format!("Made from {}.", short_task_definition(running))),
     }
+}
+
+/// `production/checkout` of `arn:aws:ecs:eu-west-1:111122223333:service/production/checkout`.
+fn place(ecs_service: &str) -> &str {
+    ecs_service.rsplit(":service/").next().unwrap_or(ecs_service)
 }

@@ -22,7 +22,7 @@ mod store;
 use app::text::Millis;
 use app::train::{GateView, Verdict};
 
-pub use store::{Kept, keep, kept};
+pub use store::{Kept, keep, kept, write};
 
 use crate::train::{Ancestry, CarFacts, TrainFacts};
 

@@ -8,7 +8,7 @@ pub(super) fn judge(environment: &Environment, car: &CarFacts, ancestry: &Ancest
     if !environment.no_regress {
         return Finding::pass("This line takes any commit.");
     }
-    if car.slot.running_digest.is_none() && car.slot.running_image.is_none() {
+    if car.slot.runs_now().is_none() && car.slot.running_image.is_none() {
         return Finding::pass("Nothing runs there yet.");
     }
     if car.runs_already() {

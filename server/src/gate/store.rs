@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use app::text::Millis;
 use app::train::{GateView, Verdict};
-use sqlx::FromRow;
+use sqlx::{AnyExecutor, FromRow};
 
 use super::{Finding, Gate};
 use crate::db::{Db, Tx};
+use crate::train::{Refused, Train, unchanged};
 
 /// A verdict as it was last computed.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -61,12 +62,16 @@ const ALL: &[Gate] = &[
 /// # Errors
 /// The database does not answer.
 pub async fn kept(db: &Db, train: &str) -> sqlx::Result<Vec<Kept>> {
+    read(db.read(), train).await
+}
+
+async fn read<'c>(from: impl AnyExecutor<'c>, train: &str) -> sqlx::Result<Vec<Kept>> {
     sqlx::query_as(
         "SELECT gate, service, verdict, sentence, resolve, since FROM gate_verdict
          WHERE train_id = $1 ORDER BY gate, service",
     )
     .bind(train)
-    .fetch_all(db.read())
+    .fetch_all(from)
     .await
 }
 
@@ -88,16 +93,29 @@ pub fn differs(kept: &[Kept], findings: &[Finding]) -> bool {
         })
 }
 
-/// Keeps a train's verdicts; one that stays keeps its `since`. Writes nothing where nothing changed.
+/// Keeps a train's verdicts while it is as it was when they were found: those it departed on stay. Writes nothing
+/// where nothing changed.
+///
+/// # Errors
+/// [`Refused::Moved`] where the train moved on since, or the database does not answer.
+pub async fn keep(db: &Db, train: &Train, findings: &[Finding]) -> Result<(), Refused> {
+    if !differs(&kept(db, &train.id).await?, findings) {
+        return Ok(());
+    }
+    let mut tx = db.begin().await?;
+    unchanged(&mut tx, train).await?;
+    write(&mut tx, &train.id, findings).await?;
+    tx.event("train", &train.id);
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Writes a train's verdicts; one that stays keeps its `since`.
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn keep(db: &Db, train: &str, findings: &[Finding]) -> sqlx::Result<bool> {
-    let before = kept(db, train).await?;
-    if !differs(&before, findings) {
-        return Ok(false);
-    }
-    let mut tx = db.begin().await?;
+pub async fn write(tx: &mut Tx, train: &str, findings: &[Finding]) -> sqlx::Result<()> {
+    let before = read(tx.connection(), train).await?;
     let now = tx.now();
     sqlx::query("DELETE FROM gate_verdict WHERE train_id = $1")
         .bind(train)
@@ -113,11 +131,9 @@ pub async fn keep(db: &Db, train: &str, findings: &[Finding]) -> sqlx::Result<bo
                     && one.verdict == finding.verdict.as_str()
             })
             .map_or(now, |one| one.since);
-        insert(&mut tx, train, finding, service, since).await?;
+        insert(tx, train, finding, service, since).await?;
     }
-    tx.event("train", train);
-    tx.commit().await?;
-    Ok(true)
+    Ok(())
 }
 
 async fn insert(

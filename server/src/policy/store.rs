@@ -7,7 +7,7 @@ use app::account::Actor;
 use super::{Policy, PolicyError};
 use crate::audit::Entry;
 use crate::crypto::sha256_hex;
-use crate::db::Db;
+use crate::db::{Db, Tx};
 
 /// A revision of the policy.
 #[derive(Debug, Clone)]
@@ -58,9 +58,9 @@ pub async fn at(db: &Db, number: i64) -> anyhow::Result<Option<Revision>> {
 /// Applies a document as the next revision; answers its number. The same text twice is one revision.
 ///
 /// # Errors
-/// [`PolicyError`] where the document is not sound.
+/// [`PolicyError`] where the document is not sound, or has no environment any more whose trains have not ended.
 pub async fn apply(db: &Db, actor: &Actor, document: &str) -> anyhow::Result<i64> {
-    Policy::parse(document)?;
+    let policy = Policy::parse(document)?;
     let sha256 = sha256_hex(document.as_bytes());
     let mut tx = db.begin().await?;
     let newest: Option<(i64, String)> =
@@ -72,6 +72,7 @@ pub async fn apply(db: &Db, actor: &Actor, document: &str) -> anyhow::Result<i64
         Some((number, _)) => number + 1,
         None => 1,
     };
+    strands_no_train(&mut tx, &policy).await?;
     let now = tx.now();
     sqlx::query(
         "INSERT INTO policy (revision, document, sha256, applied_by, applied_at) VALUES ($1, $2, $3, $4, $5)",
@@ -96,6 +97,30 @@ pub async fn apply(db: &Db, actor: &Actor, document: &str) -> anyhow::Result<i64
     tx.event("policy", number.to_string());
     tx.commit().await?;
     Ok(number)
+}
+
+/// A train whose environment is gone would wait for ever: nothing moves it, and nobody may cancel it.
+async fn strands_no_train(tx: &mut Tx, policy: &Policy) -> anyhow::Result<()> {
+    let open: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT environment, number FROM train WHERE state IN ('boarding', 'sealed', 'departing')
+         ORDER BY environment, number",
+    )
+    .fetch_all(tx.connection())
+    .await?;
+    let stranded: Vec<String> = open
+        .iter()
+        .filter(|(environment, _)| policy.environment(environment).is_none())
+        .map(|(environment, number)| format!("{environment} #{number}"))
+        .collect();
+    if stranded.is_empty() {
+        return Ok(());
+    }
+    Err(PolicyError(format!(
+        "it leaves out the environment of trains that have not ended: {}. Apply it first with that environment and \
+         `sources = []`, so that no other train boards there; cancel these or let them end; then leave it out",
+        stranded.join(", ")
+    ))
+    .into())
 }
 
 impl From<PolicyError> for app::error::ApiError {

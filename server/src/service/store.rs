@@ -58,6 +58,21 @@ pub struct Slot {
     pub live: i64,
 }
 
+impl Slot {
+    /// The digest that runs now: what ECS says, or, where ECS was not read since, what Yardmaster deployed last.
+    pub fn runs_now(&self) -> Option<&str> {
+        let deployed = self.deployed_at.filter(|at| !self.read_after(*at));
+        deployed
+            .and(self.deployed_digest.as_deref())
+            .or(self.running_digest.as_deref())
+    }
+
+    /// ECS was read after this time. Read in the same millisecond, it may have been before.
+    pub const fn read_after(&self, at: Millis) -> bool {
+        self.seen_at > at
+    }
+}
+
 macro_rules! select_slot {
     ($tail:literal) => {
         concat!(

@@ -143,7 +143,7 @@ pub async fn seal(
             image_repository: car.car.image_repository.clone(),
             digest: car.car.digest.clone(),
             commit: car.car.commit.clone(),
-            from_digest: car.slot.running_digest.clone(),
+            from_digest: car.slot.runs_now().map(str::to_owned),
             base_task_definition: content.base.clone(),
             content_sha256: content.sha256.clone(),
         })
@@ -173,7 +173,7 @@ pub async fn seal(
         }
     }
     for ((car, content), position) in taken.iter().zip(&contents).zip(1..) {
-        let from = car.slot.running_digest.as_deref();
+        let from = car.slot.runs_now();
         store::seal_car(&mut tx, &car.car, position, from, content).await?;
     }
     // A car that boarded since the facts were read would travel without content.
@@ -270,7 +270,7 @@ pub async fn depart(
         if !gate::all_pass(&findings) {
             return Err(NotDeparted::Gates(gate::in_the_way(&findings)));
         }
-        match leave(db, actor, train, epoch).await {
+        match leave(db, actor, train, epoch, &findings).await {
             Ok(true) => return Ok(()),
             // Something that gates look at was written beside it: look again.
             Ok(false) | Err(Refused::Moved(_)) => {}
@@ -280,8 +280,14 @@ pub async fn depart(
     Err(moved().into())
 }
 
-/// Writes the departure; `false` where the epoch is not the one the gates were asked under.
-async fn leave(db: &Db, actor: &Actor, train: Train, epoch: i64) -> Result<bool, Refused> {
+/// Writes the departure and the verdicts it rests on; `false` where the epoch is not the one the gates were asked under.
+async fn leave(
+    db: &Db,
+    actor: &Actor,
+    train: Train,
+    epoch: i64,
+    findings: &[gate::Finding],
+) -> Result<bool, Refused> {
     let mut tx = db.begin().await?;
     let train = train.depart(Departure {
         at: tx.now(),
@@ -296,6 +302,7 @@ async fn leave(db: &Db, actor: &Actor, train: Train, epoch: i64) -> Result<bool,
     if same.rows_affected() == 0 {
         return Ok(false);
     }
+    gate::write(&mut tx, &train.id, findings).await?;
     tx.audit(
         entry(actor, "train.depart", &train)
             .with(

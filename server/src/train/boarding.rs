@@ -125,7 +125,7 @@ fn best<'a>(line: &Line, slot: &'a SlotFacts, express: bool, ancestry: &Ancestry
 }
 
 fn may_board(line: &Line, slot: &SlotFacts, image: &Candidate, ancestry: &Ancestry) -> bool {
-    let runs = slot.slot.running_digest.as_deref() == Some(image.digest.as_str());
+    let runs = slot.slot.runs_now() == Some(image.digest.as_str());
     if runs || !image.allowed || image.refused.is_some() {
         return false;
     }

@@ -9,6 +9,7 @@ use app::deployment::DeploymentState;
 use app::text::Millis;
 
 use super::car::Car;
+use super::manifest::ManifestCar;
 use super::state::Train;
 use crate::approval::Consent;
 use crate::deployment::{Standing, UnderWay};
@@ -58,8 +59,12 @@ pub struct CarFacts {
     pub car: Car,
     /// Its slot.
     pub slot: Slot,
+    /// What its train's manifest says of it, once sealed.
+    pub sealed: Option<ManifestCar>,
     /// The deployment that holds the slot.
     pub busy: Option<UnderWay>,
+    /// When the newest deployment of the slot came to rest.
+    pub rested_at: Option<Millis>,
     /// How its own deployment stands.
     pub standing: Option<Standing>,
     /// Builds of its commit, newest first.
@@ -202,7 +207,7 @@ impl CarFacts {
 
     /// The slot runs this image now.
     pub fn runs_already(&self) -> bool {
-        self.slot.running_digest.as_deref() == Some(self.car.digest.as_str())
+        self.slot.runs_now() == Some(self.car.digest.as_str())
     }
 }
 

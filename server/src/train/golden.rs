@@ -149,7 +149,9 @@ fn car(service: &str, commit: &str, phase: CarPhase) -> CarFacts {
             phase: phase.clone(),
         },
         slot: slot(service, "a"),
+        sealed: None,
         busy: None,
+        rested_at: None,
         standing: phase.in_flight().then(|| standing(DeploymentState::Updating)),
         builds: vec![BuildFact {
             id: "bld_1".to_owned(),

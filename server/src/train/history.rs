@@ -26,6 +26,9 @@ pub trait History: Send + Sync {
         to: &str,
         limit: usize,
     ) -> anyhow::Result<Option<Vec<Commit>>>;
+
+    /// How many commits there are in `to` that are not in `from`; `None` where one is not known.
+    async fn count_between(&self, repository: &str, from: &str, to: &str) -> anyhow::Result<Option<u64>>;
 }
 
 #[async_trait]
@@ -51,5 +54,9 @@ impl History for Mirrors {
         limit: usize,
     ) -> anyhow::Result<Option<Vec<Commit>>> {
         self.commits_between(repository, from, to, limit).await
+    }
+
+    async fn count_between(&self, repository: &str, from: &str, to: &str) -> anyhow::Result<Option<u64>> {
+        self.count_between(repository, Some(from), to).await
     }
 }

@@ -13,6 +13,7 @@ use super::facts::{
     Upstream,
 };
 use super::history::History;
+use super::manifest::{ManifestCar, manifest_cars};
 use super::state::{Phase, Train};
 use super::store;
 use crate::approval;
@@ -50,6 +51,8 @@ struct Pass {
     arrived: BTreeMap<String, (String, Millis)>,
     people: Option<approval::People>,
     stays: Vec<Stay>,
+    /// When the newest deployment of each slot came to rest.
+    rested: BTreeMap<String, Millis>,
 }
 
 /// An image that was deployed to a slot; it stayed until the next one of the same slot.
@@ -200,6 +203,11 @@ impl Loader {
         )
         .fetch_all(self.db.read())
         .await?;
+        let rested: Vec<(String, Millis)> = sqlx::query_as(
+            "SELECT slot_id, MAX(ended_at) FROM deployment WHERE ended_at IS NOT NULL GROUP BY slot_id",
+        )
+        .fetch_all(self.db.read())
+        .await?;
         let asked = revision
             .policy
             .environments
@@ -228,11 +236,8 @@ impl Loader {
                 .collect(),
             people,
             stays,
+            rested: rested.into_iter().collect(),
         }))
-    }
-
-    async fn authors(&self, people: &approval::People, cars: &[Car]) -> anyhow::Result<approval::Authors> {
-        approval::authors(&self.db, &*self.history, people, cars).await
     }
 
     /// Images of builds that succeeded and count, newest first.
@@ -268,38 +273,35 @@ impl Loader {
     ) -> anyhow::Result<TrainFacts> {
         let consent = match (&train.phase, &pass.people) {
             (Phase::Sealed(sealed), Some(people)) if environment.approvals.count > 0 => {
-                let authors = self.authors(people, &cars).await?;
-                let approvals = approval::of_train(self.db.read(), &train.id).await?;
-                let editors: Vec<String> =
-                    sqlx::query_scalar("SELECT person_id FROM train_editor WHERE train_id = $1")
-                        .bind(&train.id)
-                        .fetch_all(self.db.read())
-                        .await?;
-                Some(approval::Consent::of(approval::Inputs {
+                let asked = approval::Asked {
+                    train: &train.id,
+                    cars: &cars,
+                    sealed,
                     environment: &environment,
                     policy_revision: pass.revision.number,
-                    sealed,
-                    people: &people.known,
-                    editors: editors
-                        .into_iter()
-                        .chain((sealed.by != "system").then(|| sealed.by.clone()))
-                        .collect(),
-                    authors,
-                    approvals: &approvals,
                     now: pass.now,
-                }))
+                };
+                Some(approval::consent(&self.db, &*self.history, people, asked).await?)
             }
             _ => None,
         };
+        let mut manifest: BTreeMap<String, ManifestCar> = train
+            .sealed()
+            .map(|sealed| manifest_cars(&sealed.manifest))
+            .unwrap_or_default()
+            .into_iter()
+            .map(|car| (car.slot.clone(), car))
+            .collect();
         let mut facts = Vec::new();
         for car in cars {
+            let sealed = manifest.remove(&car.slot_id);
             // Also where its ECS service is gone meanwhile: the car is still there.
             let slot = match pass.slots.iter().find(|slot| slot.id == car.slot_id) {
                 Some(slot) => Some(slot.clone()),
                 None => service::slot_by_id(&self.db, &car.slot_id).await?,
             };
             if let Some(slot) = slot {
-                facts.push(self.car(pass, &environment, car, slot, ancestry).await?);
+                facts.push(self.car(pass, &environment, car, slot, sealed, ancestry).await?);
             }
         }
         Ok(TrainFacts {
@@ -317,6 +319,7 @@ impl Loader {
         environment: &Environment,
         car: Car,
         slot: Slot,
+        sealed: Option<ManifestCar>,
         ancestry: &mut Ancestry,
     ) -> anyhow::Result<CarFacts> {
         let repository = slot.repository.clone().unwrap_or_default();
@@ -342,7 +345,9 @@ impl Loader {
         let good = deployment::known_good(&self.db, &slot.id).await?;
         let verified = good.iter().filter(|good| good.verified != 0).count();
         Ok(CarFacts {
+            sealed,
             busy: pass.busy.get(&slot.id).cloned(),
+            rested_at: pass.rested.get(&slot.id).copied(),
             standing,
             builds,
             image: image::image(&self.db, &car.image_repository, &car.digest).await?,
@@ -434,7 +439,7 @@ impl Loader {
             return Ok(None);
         };
         let soaked = arrived + soak(&pass.revision.policy, from) <= pass.now;
-        if !soaked || there.running_digest.as_deref() != Some(digest.as_str()) {
+        if !soaked || there.runs_now() != Some(digest.as_str()) {
             return Ok(None);
         }
         let Some(image) = image::image(&self.db, repository, digest).await? else {
@@ -517,7 +522,7 @@ impl Loader {
     }
 
     async fn running(&self, slot: &Slot) -> sqlx::Result<Option<Image>> {
-        let Some(digest) = &slot.running_digest else {
+        let Some(digest) = slot.runs_now() else {
             return Ok(None);
         };
         if let Some(repository) = &slot.image_repository
@@ -618,7 +623,7 @@ fn upstream(pass: &Pass, car: &Car, slot: &Slot) -> Option<Upstream> {
         .find(|other| other.environment == *from && other.service_id == slot.service_id)?;
     Some(Upstream {
         environment: from.clone(),
-        running: there.running_digest.clone(),
+        running: there.runs_now().map(str::to_owned),
         arrived: pass.arrived.get(&there.id).cloned(),
         soak: soak(&pass.revision.policy, from),
         soaked: pass.has_soaked(&there.id, &car.digest, soak(&pass.revision.policy, from)),

@@ -24,6 +24,7 @@ mod state;
 mod store;
 mod tick;
 mod view;
+mod view_car;
 
 pub use car::{Car, CarPhase, Content};
 pub use facts::{

@@ -37,8 +37,8 @@ impl Trains {
 
 #[async_trait]
 impl DepartureCheck for Trains {
-    async fn still_departs(&self, train_id: &str, _car_id: &str) -> anyhow::Result<Result<(), String>> {
-        approval::still_valid(&self.db, train_id).await
+    async fn still_departs(&self, train_id: &str, car_id: &str) -> anyhow::Result<Result<(), String>> {
+        approval::still_valid(&self.db, &*self.history, train_id, car_id).await
     }
 }
 

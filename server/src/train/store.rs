@@ -303,7 +303,7 @@ pub async fn insert_car(
     .bind(&image.branch)
     .bind(&image.build_id)
     .bind(&image.promoted_from)
-    .bind(&slot.running_digest)
+    .bind(slot.runs_now())
     .bind(now)
     .execute(tx.connection())
     .await?;

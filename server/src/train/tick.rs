@@ -89,7 +89,10 @@ impl Trains {
         for train in facts.lines.iter().flat_map(|line| &line.trains) {
             if matches!(train.train.phase, Phase::Boarding | Phase::Sealed(_)) {
                 let findings = gate::judge(train, &facts.ancestry, self.db.now());
-                gate::keep(&self.db, &train.train.id, &findings).await?;
+                match gate::keep(&self.db, &train.train, &findings).await {
+                    Err(refused) if !refused.expected() => return Err(refused.into()),
+                    _ => {}
+                }
             }
         }
         Ok(())

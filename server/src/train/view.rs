@@ -3,7 +3,7 @@
 use app::account::{Actor, Permission};
 use app::deployment::Choice;
 use app::error::ApiError;
-use app::train::{ApprovalView, CarState, CarView, CommitView, TrainChoices, TrainView};
+use app::train::{ApprovalView, CarState, TrainChoices, TrainView};
 
 use super::car::Car;
 use super::facts::TrainFacts;
@@ -11,15 +11,12 @@ use super::log;
 use super::service::Trains;
 use super::state::{Phase, Train};
 use super::store;
+use super::view_car::car_view;
 use crate::approval::{self, Consent};
 use crate::auth::{self, Place};
-use crate::deployment;
 use crate::error::OrInternal;
 use crate::gate::{self, Finding};
-use crate::image;
-
-/// Commits shown of a car.
-const COMMITS: usize = 100;
+use crate::policy;
 
 /// The page of one train.
 pub async fn train(trains: &Trains, actor: &Actor, train: Train) -> Result<TrainView, ApiError> {
@@ -44,10 +41,6 @@ pub async fn train(trains: &Trains, actor: &Actor, train: Train) -> Result<Train
     };
     let cars = store::cars_of(db.read(), &train.id).await?;
     let consent = facts.and_then(|facts| facts.consent.as_ref());
-    let requirement = facts
-        .map(|facts| &facts.environment.approvals)
-        .filter(|approvals| approvals.count > 0)
-        .map(|approvals| approvals.progress(consent.map_or(0, |consent| consent.counted.len())));
     let mut views = Vec::new();
     for car in &cars {
         views.push(car_view(trains, car).await?);
@@ -77,7 +70,7 @@ pub async fn train(trains: &Trains, actor: &Actor, train: Train) -> Result<Train
         manifest_text: train.sealed().map(|sealed| sealed.manifest.clone()),
         cars: views,
         gates,
-        requirement,
+        requirement: requirement(trains, &train, consent).await?,
         approvals: approvals(trains, &train, consent).await?,
         may_approve: consent
             .map(|consent| consent.may.iter().map(|(_, name)| name.clone()).collect())
@@ -116,66 +109,44 @@ pub fn sentence(train: &Train, cars: &[Car], findings: &[Finding]) -> String {
     }
 }
 
-async fn car_view(trains: &Trains, car: &Car) -> Result<CarView, ApiError> {
+/// "1 of 1 approval by a lead", as the policy in force asks, or after departure the one the train was sealed under;
+/// `None` where it asks nobody.
+async fn requirement(
+    trains: &Trains,
+    train: &Train,
+    consent: Option<&Consent>,
+) -> Result<Option<String>, ApiError> {
     let db = &trains.db;
-    let slot = crate::service::slot_by_id(db, &car.slot_id).await.or_internal()?;
-    let repository = slot.as_ref().and_then(|slot| slot.repository.clone());
-    let from = match &car.from_digest {
-        Some(digest) => Some(
-            image::label(db, Some(&car.image_repository), digest)
-                .await
-                .or_internal()?,
-        ),
-        None => None,
+    let revision = match &train.phase {
+        Phase::Departing(sealed, _)
+        | Phase::Ended {
+            sealed: Some(sealed), ..
+        } => policy::at(db, sealed.policy_revision).await,
+        _ => policy::current(db).await,
     };
-    let to = image::label(db, Some(&car.image_repository), &car.digest)
-        .await
-        .or_internal()?;
-    let commits = match (&repository, &car.commit) {
-        (Some(repository), Some(commit)) => {
-            let from = from.as_ref().and_then(|label| label.commit.as_deref());
-            // Without what runs now there is no from → to to show.
-            match from {
-                None => None,
-                Some(_) => trains
-                    .history
-                    .commits_between(repository, from, commit, COMMITS)
-                    .await
-                    .unwrap_or(None),
-            }
-        }
-        _ => None,
+    let Some(revision) = revision.or_internal()? else {
+        return Ok(None);
     };
-    let percent = match car.phase.deployment() {
-        Some(id) if car.phase.in_flight() => deployment::under_way(db)
-            .await
-            .or_internal()?
-            .remove(&car.slot_id)
-            .filter(|under_way| under_way.id == id)
-            .and_then(|under_way| under_way.percent),
-        _ => None,
+    let environment = revision.policy.environment(&train.environment);
+    let Some(asked) = environment
+        .map(|environment| &environment.approvals)
+        .filter(|asked| asked.count > 0)
+    else {
+        return Ok(None);
     };
-    Ok(CarView {
-        id: car.id.clone(),
-        service: slot.map_or_else(|| car.slot_id.clone(), |slot| slot.service),
-        state: car.phase.state(),
-        from,
-        to,
-        commits: commits.map(|commits| {
-            commits
-                .into_iter()
-                .map(|commit| CommitView {
-                    id: commit.id,
-                    subject: commit.subject,
-                    author: commit.author_name,
-                    at: commit.committed_at,
+    let given = match (consent, train.sealed()) {
+        (Some(consent), _) => consent.counted.len(),
+        (None, Some(sealed)) => {
+            let all = approval::of_train(db.read(), &train.id).await.or_internal()?;
+            all.iter()
+                .filter(|one| {
+                    one.approved != 0 && one.void_at.is_none() && one.manifest_sha256 == sealed.sha256
                 })
-                .collect()
-        }),
-        deployment: car.phase.deployment().map(str::to_owned),
-        percent,
-        note: car.phase.note().map(str::to_owned),
-    })
+                .count()
+        }
+        (None, None) => 0,
+    };
+    Ok(Some(asked.progress(given)))
 }
 
 async fn approvals(
@@ -211,7 +182,7 @@ async fn choices(
     trains: &Trains,
 ) -> Result<TrainChoices, ApiError> {
     let title = train.title();
-    let protected = crate::policy::current(&trains.db)
+    let protected = policy::current(&trains.db)
         .await
         .or_internal()?
         .and_then(|revision| {
@@ -245,7 +216,7 @@ async fn choices(
     };
     let consent = facts.and_then(|facts| Some((facts, facts.consent.as_ref()?)));
     let approve = consent.map(|(facts, consent)| {
-        if consent.counted.iter().any(|(id, _)| *id == actor.id) {
+        if consent.agreed.contains(&actor.id) {
             Some("You approved it already.".to_owned())
         } else {
             consent.objection(&facts.environment, actor)

@@ -1,12 +1,18 @@
 //! Approvals: who may give one, what they are bound to, and what makes them void; on both databases.
 
-use app::account::{Actor, Role};
+use app::account::{AccountPort, Actor, Role};
+use app::board::{BoardFilter, BoardPort};
 use app::error::ApiError;
 use app::train::{TrainPort, TrainState, TrainView, Verdict};
+use server::account::Accounts;
 use server::approval;
+use server::auth::login::Logins;
+use server::board::Boards;
+use server::config::Config;
+use server::deployment::DepartureCheck;
 
-use crate::support::line::{Hand, World};
-use crate::support::store::somebody;
+use crate::support::line::{Hand, POLICY, World};
+use crate::support::store::{Store, somebody};
 
 /// A world with a sealed production train: `ada` wrote what it carries, `lin` (a lead) sealed it.
 struct Sealed {
@@ -21,14 +27,24 @@ impl Sealed {
     }
 
     async fn with(hand: &Hand<'_>, builder: &str) -> Vec<Self> {
+        Self::under(POLICY, &[], hand, builder).await
+    }
+
+    /// Under a policy, with earlier commits on board whose builds these people started, without an image.
+    async fn under(policy: &str, earlier: &[&str], hand: &Hand<'_>, builder: &str) -> Vec<Self> {
         let mut all = Vec::new();
-        for world in World::each().await {
+        for store in Store::each().await {
+            let world = World::on(store, policy).await;
             let first = world.commit("main", &Hand::of("zoe"));
             let digest = world.built("main", &first, "zoe").await;
             for environment in ["staging", "production"] {
                 world.slot(environment, &digest).await;
             }
             let lin = world.person("lin", "leads").await;
+            for starter in earlier {
+                let commit = world.commit("main", hand);
+                world.build("main", &commit, starter, Some(true)).await;
+            }
             let commit = world.commit("main", hand);
             world.built("main", &commit, builder).await;
             world.tick().await;
@@ -60,6 +76,34 @@ impl Sealed {
             .trains
             .depart(actor, &self.train.id, self.manifest())
             .await
+    }
+
+    /// What the engine is told about the train's car.
+    async fn may_go(&self) -> Result<(), String> {
+        let trains = &self.world.trains;
+        let car = &self.train.cars[0].id;
+        trains.still_departs(&self.train.id, car).await.unwrap()
+    }
+
+    /// The pages of people.
+    fn accounts(&self) -> Accounts {
+        let db = &self.world.store.db;
+        let config = Config::parse(
+            "public_url = \"http://localhost:3000\"\n[keys]\naudit = \"0123456789abcdef\"\ndata = \"0123456789abcdef\"",
+        ).unwrap();
+        Accounts {
+            db: db.clone(),
+            logins: Logins::new(&config, &db.context.clock).unwrap(),
+            mirrors: self.world.mirrors.clone(),
+            demo_forge: None,
+        }
+    }
+
+    /// What the board asks of somebody.
+    async fn asked(&self, actor: &Actor) -> Vec<String> {
+        let boards = Boards::new(self.world.store.db.clone(), self.world.mirrors.clone());
+        let board = boards.board(actor, BoardFilter::default()).await.unwrap();
+        board.needs.into_iter().map(|need| need.sentence).collect()
     }
 
     async fn now(&self) -> TrainView {
@@ -104,8 +148,7 @@ async fn a_train_departs_once_somebody_else_approved_it() {
         assert!(matches!(refusal, ApiError::Forbidden(_)), "{refusal}");
         sealed.depart(&sealed.lin).await.unwrap();
         sealed.depart(&sealed.lin).await.unwrap();
-        let db = &sealed.world.store.db;
-        assert_eq!(approval::still_valid(db, &sealed.train.id).await.unwrap(), Ok(()));
+        assert_eq!(sealed.may_go().await, Ok(()));
         sealed.world.tick().await;
         let view = sealed.now().await;
         assert_eq!(view.state, TrainState::Departing);
@@ -329,25 +372,281 @@ async fn the_engine_is_told_when_what_was_approved_is_not_what_is_there() {
         let sam = sealed.world.person("sam", "seniors").await;
         sealed.approve(&sam).await.unwrap();
         sealed.depart(&sealed.lin).await.unwrap();
-        let db = &sealed.world.store.db;
-        sealed
-            .world
-            .sql("UPDATE car SET digest = 'sha256:other' WHERE promoted_from = 'staging'")
-            .await;
-        let why = approval::still_valid(db, &sealed.train.id)
-            .await
-            .unwrap()
-            .unwrap_err();
-        assert!(why.contains("manifest"), "{why}");
+        for (change, back, word) in [
+            (
+                "UPDATE car SET note = digest, digest = 'sha256:other' WHERE promoted_from = 'staging'",
+                "UPDATE car SET digest = note, note = NULL WHERE promoted_from = 'staging'",
+                "manifest",
+            ),
+            (
+                "UPDATE slot SET container = 'other' WHERE id = 'slt_production'",
+                "UPDATE slot SET container = 'app' WHERE id = 'slt_production'",
+                "mapped to something else",
+            ),
+            (
+                "UPDATE slot SET ecs_service_arn = (SELECT arn FROM ecs_service WHERE slot_id = 'slt_staging')
+                 WHERE id = 'slt_production'",
+                "UPDATE slot SET ecs_service_arn = (SELECT arn FROM ecs_service WHERE slot_id = 'slt_production')
+                 WHERE id = 'slt_production'",
+                "mapped to something else",
+            ),
+            (
+                "UPDATE train SET held_by = 'lin', held_why = 'wait' WHERE environment = 'production'",
+                "UPDATE train SET held_by = NULL, held_why = NULL WHERE environment = 'production'",
+                "lin holds",
+            ),
+        ] {
+            sealed.world.sql(change).await;
+            let why = sealed.may_go().await.unwrap_err();
+            assert!(why.contains(word), "{change}: {why}");
+            sealed.world.sql(back).await;
+        }
         sealed
             .world
             .sql("UPDATE approval SET void_at = 1, void_why = 'x'")
             .await;
+        assert!(sealed.may_go().await.unwrap_err().contains("0 of 1"));
+    }
+}
+
+#[tokio::test]
+async fn a_slot_that_is_mapped_elsewhere_after_sealing_blocks_the_departure() {
+    for sealed in Sealed::each().await {
+        sealed.world.person("ada", "seniors").await;
+        let sam = sealed.world.person("sam", "seniors").await;
+        sealed.approve(&sam).await.unwrap();
+        sealed
+            .world
+            .sql("UPDATE slot SET container = 'sidecar' WHERE id = 'slt_production'")
+            .await;
+        let refusal = sealed.depart(&sealed.lin).await.unwrap_err();
         assert!(
-            approval::still_valid(db, &sealed.train.id)
-                .await
-                .unwrap()
-                .is_err()
+            refusal.to_string().contains("sealed for container app"),
+            "{refusal}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn saying_who_an_author_is_adds_to_what_is_known_and_takes_the_right_to_approve() {
+    for sealed in Sealed::each().await {
+        let ada = sealed.world.person("ada", "leads").await;
+        let kim = sealed.world.person("kim", "leads").await;
+        let accounts = sealed.accounts();
+        // Her own work stays hers, whoever she says it is.
+        accounts
+            .map_author(&ada, "email:ada@acme.example", "usr_lin")
+            .await
+            .unwrap();
+        accounts.map_author(&ada, "github:ada", "usr_lin").await.unwrap();
+        let refusal = sealed.approve(&ada).await.unwrap_err();
+        assert!(refusal.to_string().contains("wrote"), "{refusal}");
+        // Twice is once.
+        accounts.map_author(&ada, "github:ada", "usr_lin").await.unwrap();
+        assert_eq!(
+            sealed
+                .world
+                .number("SELECT COUNT(*) FROM audit WHERE action = 'account.map-author'")
+                .await,
+            2
+        );
+        // Whoever says who an author is that no verified address tells does not approve what that author wrote.
+        sealed
+            .world
+            .sql("UPDATE person SET email_verified = 0 WHERE id = 'usr_ada'")
+            .await;
+        accounts
+            .map_author(&kim, "email:ada@acme.example", "usr_ada")
+            .await
+            .unwrap();
+        let refusal = sealed.approve(&kim).await.unwrap_err();
+        assert!(refusal.to_string().contains("You said who"), "{refusal}");
+        let sam = sealed.world.person("sam", "seniors").await;
+        sealed.approve(&sam).await.unwrap();
+        sealed.depart(&sealed.lin).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_machine_s_address_in_a_commit_hides_nobody() {
+    let hand = Hand {
+        message: "Bump\n\nCo-authored-by: Bump <1+bump[bot]@users.noreply.github.com>",
+        ..Hand::of("ada")
+    };
+    for sealed in Sealed::with(&hand, "bump[bot]").await {
+        sealed.world.person("ada", "seniors").await;
+        let sam = sealed.world.person("sam", "seniors").await;
+        sealed.approve(&sam).await.unwrap();
+        let view = sealed.now().await;
+        let verdict = gate(&view, "Approvals");
+        assert_eq!(verdict.verdict, Verdict::Wait);
+        assert!(verdict.sentence.contains("bump[bot]"), "{}", verdict.sentence);
+        sealed.world.maps("github:bump[bot]", "ada").await;
+        let view = sealed.now().await;
+        assert_eq!(gate(&view, "Approvals").verdict, Verdict::Pass);
+    }
+}
+
+#[tokio::test]
+async fn whoever_started_the_build_of_an_earlier_commit_on_board_may_not_approve() {
+    // More of them than are asked for at a time.
+    let earlier = [
+        "rob", "eve", "ada", "ada", "ada", "ada", "ada", "ada", "ada", "ada",
+    ];
+    for sealed in Sealed::under(POLICY, &earlier, &Hand::of("ada"), "ada").await {
+        for name in ["rob", "eve"] {
+            let person = sealed.world.person(name, "seniors").await;
+            let refusal = sealed.approve(&person).await.unwrap_err();
+            assert!(refusal.to_string().contains("built"), "{name}: {refusal}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_accounts_of_one_human_are_one_approval() {
+    let two = POLICY.replace("count = 1", "count = 2");
+    for sealed in Sealed::under(&two, &[], &Hand::of("ada"), "ada").await {
+        let world = &sealed.world;
+        world.person("ada", "seniors").await;
+        let sam = world.person("sam", "seniors").await;
+        let (again, other_ada) = (
+            world.person("sam2", "seniors").await,
+            world.person("ada2", "seniors").await,
+        );
+        for name in ["sam", "ada"] {
+            world
+                .sql(&format!(
+                    "UPDATE person SET issuer = 'https://other.example', email = '{name}@acme.example'
+                     WHERE id = 'usr_{name}2'"
+                ))
+                .await;
+        }
+        let refusal = sealed.approve(&other_ada).await.unwrap_err();
+        assert!(refusal.to_string().contains("wrote"), "{refusal}");
+        sealed.approve(&sam).await.unwrap();
+        let refusal = sealed.approve(&again).await.unwrap_err();
+        assert!(
+            refusal.to_string().contains("another of your accounts"),
+            "{refusal}"
+        );
+        let view = sealed.now().await;
+        assert!(view.may_approve.is_empty(), "{:?}", view.may_approve);
+        // Both gave theirs while their addresses differed.
+        world
+            .sql(
+                "INSERT INTO approval (id, train_id, manifest_sha256, policy_revision, person_id, approved, at, expires_at)
+                 SELECT 'apv_2', train_id, manifest_sha256, policy_revision, 'usr_sam2', approved, at, expires_at
+                 FROM approval",
+            )
+            .await;
+        let view = sealed.now().await;
+        let verdict = gate(&view, "Approvals");
+        assert!(verdict.sentence.starts_with("1 of 2"), "{}", verdict.sentence);
+        assert!(
+            view.approvals
+                .iter()
+                .filter_map(|one| one.void.as_deref())
+                .any(|why| why.contains("another account"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn where_it_is_not_known_what_runs_the_last_good_deployment_tells_whose_work_it_is() {
+    for sealed in Sealed::each().await {
+        sealed.world.person("ada", "seniors").await;
+        let sam = sealed.world.person("sam", "seniors").await;
+        sealed.approve(&sam).await.unwrap();
+        let first: String = sqlx::query_scalar("SELECT commit_id FROM image ORDER BY pushed_at LIMIT 1")
+            .fetch_one(sealed.world.store.db.read())
+            .await
+            .unwrap();
+        sealed
+            .world
+            .sql(&format!(
+                "UPDATE image SET commit_id = NULL WHERE commit_id = '{first}'"
+            ))
+            .await;
+        // zoe, who wrote what was there before, never logged in.
+        let view = sealed.now().await;
+        let verdict = gate(&view, "Approvals");
+        assert!(
+            verdict.sentence.contains("zoe@acme.example"),
+            "{}",
+            verdict.sentence
+        );
+        sealed
+            .world
+            .sql(&format!(
+                "INSERT INTO deployment (id, slot_id, kind, image_repository, digest, commit_id, requested_by,
+                     requested_by_name, requested_at, state, phase, version, facts, wake_at, ended_at, fence)
+                 VALUES ('dep_old', 'slt_production', 'train', 'r', 'sha256:x', '{first}', 'u', 'U', 1, 'succeeded',
+                     'rest', 1, '{{}}', 0, 2, 0)"
+            ))
+            .await;
+        let view = sealed.now().await;
+        let verdict = gate(&view, "Approvals");
+        assert_eq!(verdict.verdict, Verdict::Pass, "{}", verdict.sentence);
+    }
+}
+
+#[tokio::test]
+async fn the_page_says_how_many_had_to_agree_after_the_departure_and_after_the_end() {
+    for sealed in Sealed::each().await {
+        sealed.world.person("ada", "seniors").await;
+        let sam = sealed.world.person("sam", "seniors").await;
+        sealed.approve(&sam).await.unwrap();
+        sealed.depart(&sealed.lin).await.unwrap();
+        let one = Some("1 of 1 approval by a senior developer or a lead");
+        assert_eq!(sealed.now().await.requirement.as_deref(), one);
+        sealed.world.tick().await;
+        sealed.world.ends("slt_production", "succeeded").await;
+        sealed.world.tick().await;
+        let ended = sealed.now().await;
+        assert_eq!(
+            (ended.state, ended.requirement.as_deref()),
+            (TrainState::Arrived, one)
+        );
+    }
+    for sealed in Sealed::each().await {
+        let trains = &sealed.world.trains;
+        trains
+            .cancel(&sealed.lin, &sealed.train.id, 1, "not today")
+            .await
+            .unwrap();
+        assert_eq!(
+            sealed.now().await.requirement.as_deref(),
+            Some("0 of 1 approval by a senior developer or a lead")
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_board_says_who_could_let_a_train_go_and_that_one_is_held() {
+    for sealed in Sealed::each().await {
+        sealed.world.person("ada", "seniors").await;
+        let sam = sealed.world.person("sam", "seniors").await;
+        let none: [&str; 0] = [];
+        assert_eq!(sealed.asked(&sealed.lin).await, none);
+        assert_eq!(
+            sealed.asked(&sam).await,
+            ["production #1 waits for your approval"]
+        );
+        sealed.approve(&sam).await.unwrap();
+        assert_eq!(sealed.asked(&sealed.lin).await, ["production #1 can depart"]);
+        assert_eq!(
+            sealed.asked(&sam).await,
+            none,
+            "a senior does not let production go"
+        );
+        let trains = &sealed.world.trains;
+        trains
+            .hold(&sealed.lin, &sealed.train.id, "the fair is on")
+            .await
+            .unwrap();
+        assert_eq!(
+            sealed.asked(&sealed.lin).await,
+            ["production #1 is held by lin: the fair is on"]
         );
     }
 }

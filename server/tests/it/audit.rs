@@ -240,3 +240,99 @@ async fn the_page_filters_and_goes_on() {
         assert!(audits.entries(&nobody, AuditFilter::default()).await.is_err());
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_written_while_it_is_verified_is_no_truncation() {
+    for store in Store::each().await {
+        let (_folder, heads) = with_entries(&store).await;
+        let db = store.db.clone();
+        let writing = tokio::spawn(async move {
+            let ada = somebody("ada", Role::Devops);
+            for number in 0..200 {
+                let mut tx = db.begin().await.unwrap();
+                tx.audit(Entry::new(
+                    &ada,
+                    "train.hold",
+                    "t",
+                    format!("production #{number}"),
+                ));
+                tx.commit().await.unwrap();
+            }
+        });
+        while !writing.is_finished() {
+            let report = verify(&store.db, Some(&heads)).await.unwrap();
+            assert!(report.sound(), "{report}");
+            export_head(&store.db, &heads).await.unwrap();
+        }
+        writing.await.unwrap();
+        let report = verify(&store.db, Some(&heads)).await.unwrap();
+        assert!(report.sound() && report.entries == 212, "{report}");
+    }
+}
+
+#[tokio::test]
+async fn a_counter_that_was_set_back_hides_nothing() {
+    for store in Store::each().await {
+        let report = tamper(
+            &store,
+            &[
+                "UPDATE audit SET subject = 'production #9' WHERE seq = 31",
+                "UPDATE counter SET value = 12 WHERE name = 'seq'",
+            ],
+        )
+        .await;
+        let report = report.to_string();
+        assert!(
+            report.contains("entry 31: its seal") && report.contains("counter"),
+            "{report}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn commands_are_the_operator_s_and_no_machine_s() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file
+    };
+    let config = write(
+        "yardmaster.toml",
+        &format!(
+            "public_url = \"http://localhost:3000\"\ndata = \"{folder}\"\n[database]\nurl = \"sqlite:{folder}/test.db\"\n\
+             [keys]\naudit = \"an audit key for tests\"\ndata = \"a data key for tests\"\n",
+            folder = folder.path().display()
+        ),
+    );
+    let policy = write("policy.toml", crate::support::line::POLICY);
+    let policy = policy.display().to_string();
+    for arguments in [
+        &["policy", "apply", &policy][..],
+        &["user", "grant", "ada@acme.example", "devops"],
+    ] {
+        let ran = std::process::Command::new(env!("CARGO_BIN_EXE_yardmaster"))
+            .args(arguments)
+            .arg("--config")
+            .arg(&config)
+            .output()
+            .unwrap();
+        assert!(ran.status.success(), "{ran:?}");
+    }
+    let who = std::process::Command::new("id").arg("-un").output().unwrap();
+    let who = String::from_utf8(who.stdout).unwrap();
+    let config = server::config::Config::load(Some(&config)).unwrap();
+    let db = server::program::open(&config).await.unwrap();
+    let said: Vec<(String, String)> = sqlx::query_as("SELECT action, actor FROM audit ORDER BY seq")
+        .fetch_all(db.read())
+        .await
+        .unwrap();
+    let operator = format!("{} at the command line", who.trim());
+    assert_eq!(
+        said,
+        [
+            ("policy.apply".to_owned(), operator.clone()),
+            ("account.grant".to_owned(), operator)
+        ]
+    );
+}

@@ -23,6 +23,7 @@ mod git;
 mod hammer;
 mod headers;
 mod inbox;
+mod journey;
 mod login;
 mod metric;
 mod migration;

@@ -235,8 +235,14 @@ async fn logging_out_ends_it() {
         assert!(!browser.cookies.contains_key(COOKIE), "the cookie is taken back");
         assert!(!copy.clone().is_logged_in().await, "and would not help");
         assert_eq!(rows(&house).await, 0);
-        // Twice does no harm.
+        // Twice does no harm, and the audit has it once.
         assert_eq!(browser.post("/auth/logout", &[]).await.location(), "/login");
+        let said: Vec<String> =
+            sqlx::query_scalar("SELECT actor FROM audit WHERE action = 'account.log-out'")
+                .fetch_all(house.store.db.read())
+                .await
+                .expect("the audit");
+        assert_eq!(said, ["Vera Viewer"]);
     }
 }
 

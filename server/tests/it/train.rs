@@ -4,7 +4,7 @@ use app::account::Role;
 use app::error::ApiError;
 use app::train::{CarState, TrainPort, TrainState, Verdict};
 
-use crate::support::line::{Hand, World};
+use crate::support::line::{Hand, POLICY, World};
 use crate::support::store::somebody;
 
 const OLD: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
@@ -334,5 +334,136 @@ async fn holding_stops_what_has_not_begun_and_cancelling_ends_it() {
             .await
             .unwrap_err();
         assert!(matches!(refusal, ApiError::Conflict(_)), "{refusal}");
+    }
+}
+
+#[tokio::test]
+async fn until_ecs_is_read_again_nothing_boards_twice_and_nothing_is_sealed() {
+    for (world, _) in worlds().await {
+        let commit = world.commit("main", &Hand::of("ada"));
+        let digest = world.built("main", &commit, "ada").await;
+        world.tick().await;
+        // Some time later the engine is done; ECS was read last before that.
+        world.store.clock.advance(10_000);
+        assert_eq!(world.rests("slt_staging", "succeeded").await, digest);
+        for _ in 0..3 {
+            world.tick().await;
+            world.store.clock.advance(1_000);
+        }
+        assert_eq!(world.states("staging").await, [(1, "arrived".to_owned())]);
+        // Something newer boards, and says what it waits for.
+        let commit = world.commit("main", &Hand::of("ada"));
+        world.built("main", &commit, "ada").await;
+        world.tick().await;
+        let train = world.train("staging", 2).await;
+        assert_eq!(train.state, TrainState::Boarding);
+        let from = train.cars[0].from.as_ref().unwrap();
+        assert_eq!(from.digest, digest, "it follows what was just deployed");
+        let gate = train
+            .gates
+            .iter()
+            .find(|gate| gate.name == "Task definition sound");
+        let sentence = &gate.unwrap().sentence;
+        assert!(sentence.contains("has not been read yet"), "{sentence}");
+        let lead = somebody("lin", Role::Lead);
+        let refusal = world.trains.seal(&lead, &train.id, 1).await.unwrap_err();
+        assert!(refusal.to_string().contains("has not been read yet"), "{refusal}");
+        // Read, it leaves with what runs now as its base.
+        world.runs("slt_staging", &digest).await;
+        world.tick().await;
+        assert_eq!(world.train("staging", 2).await.state, TrainState::Departing);
+        assert_eq!(
+            world
+                .number(
+                    "SELECT COUNT(*) FROM car JOIN slot ON slot.id = car.slot_id
+                     WHERE car.state = 'deploying' AND car.base_task_definition = slot.running_task_definition"
+                )
+                .await,
+            1
+        );
+
+        // The same after an undo: what was put back has to be read.
+        world.store.clock.advance(10_000);
+        world.rests("slt_staging", "rolled-back").await;
+        let commit = world.commit("main", &Hand::of("ada"));
+        world.built("main", &commit, "ada").await;
+        world.tick().await;
+        assert_eq!(world.train("staging", 3).await.state, TrainState::Boarding);
+        world.pass(1).await;
+        world.tick().await;
+        assert_eq!(world.train("staging", 3).await.state, TrainState::Departing);
+    }
+}
+
+#[tokio::test]
+async fn a_departed_train_keeps_the_verdicts_it_departed_on() {
+    for (world, _) in worlds().await {
+        let commit = world.commit("main", &Hand::of("ada"));
+        world.built("main", &commit, "ada").await;
+        let passes = async |state| {
+            let train = world.train("staging", 1).await;
+            assert_eq!(train.state, state);
+            let waiting: Vec<_> = train
+                .gates
+                .iter()
+                .filter(|gate| gate.verdict != Verdict::Pass)
+                .collect();
+            assert!(train.gates.len() > 10 && waiting.is_empty(), "{waiting:?}");
+        };
+        // It boards, is sealed and departs within this tick.
+        world.tick().await;
+        passes(TrainState::Departing).await;
+        world.ends("slt_staging", "succeeded").await;
+        world.tick().await;
+        passes(TrainState::Arrived).await;
+    }
+    // One that waited before.
+    for (world, _) in worlds().await {
+        world
+            .sql("UPDATE scope SET missed = 3 WHERE reader = 'ecs'")
+            .await;
+        let commit = world.commit("main", &Hand::of("ada"));
+        world.built("main", &commit, "ada").await;
+        world.tick().await;
+        world.fresh().await;
+        world.tick().await;
+        let train = world.train("staging", 1).await;
+        let fresh = train.gates.iter().find(|gate| gate.name == "Data fresh").unwrap();
+        assert_eq!(
+            (train.state, fresh.verdict),
+            (TrainState::Departing, Verdict::Pass)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_leaves_trains_without_an_environment_is_refused() {
+    for (world, _) in worlds().await {
+        world
+            .sql("UPDATE scope SET missed = 3 WHERE reader = 'ecs'")
+            .await;
+        let commit = world.commit("feature/login", &Hand::of("ada"));
+        world.built("feature/login", &commit, "ada").await;
+        world.tick().await;
+        let lead = somebody("lin", Role::Lead);
+        let apply = async |policy: &str| server::policy::apply(&world.store.db, &lead, policy).await;
+        let gone = POLICY.replace("name = \"development\"", "name = \"sandbox\"");
+        let refusal = apply(&gone).await.unwrap_err().to_string();
+        assert!(
+            refusal.contains("development #1") && refusal.contains("sources = []"),
+            "{refusal}"
+        );
+        // What it says to do works.
+        apply(&POLICY.replace("[\"feature/*\", \"bugfix/*\"]", "[]"))
+            .await
+            .unwrap();
+        let train = world.train("development", 1).await;
+        world
+            .trains
+            .cancel(&lead, &train.id, train.revision, "the environment goes")
+            .await
+            .unwrap();
+        world.tick().await;
+        apply(&gone).await.unwrap();
     }
 }

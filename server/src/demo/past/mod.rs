@@ -135,7 +135,7 @@ impl Writer<'_> {
             sqlx::query(
                 "INSERT INTO person_identity (identity, person_id, mapped_by, mapped_at)
                  SELECT $1, id, 'system', $4 FROM person WHERE issuer = $2 AND subject = $3
-                 ON CONFLICT (identity) DO NOTHING",
+                 ON CONFLICT DO NOTHING",
             )
             .bind(format!("github:{}", persona.login))
             .bind(issuer)

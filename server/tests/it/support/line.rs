@@ -133,9 +133,10 @@ impl World {
             .unwrap()
     }
 
-    /// Every source was read just now.
+    /// Every source was read just now, and found what was there before.
     pub async fn fresh(&self) {
         let now = self.store.db.now();
+        self.sql(&format!("UPDATE slot SET seen_at = {now}")).await;
         for reader in ["ecs", "ecr", "alarms"] {
             self.sql(&format!(
                 "INSERT INTO scope (account, region, reader, read_at, missed)
@@ -293,7 +294,7 @@ impl World {
         slot
     }
 
-    /// A slot runs a digest now, with a task definition of its own.
+    /// ECS was read, and a slot runs a digest now, with a task definition of its own.
     pub async fn runs(&self, slot: &str, digest: &str) {
         let short: String = digest.chars().rev().take(8).collect();
         let arn = format!("arn:aws:ecs:eu-west-1:111122223333:task-definition/{slot}-{short}:1");
@@ -315,14 +316,28 @@ impl World {
         .await;
         let now = self.store.db.now();
         self.sql(&format!(
-            "UPDATE slot SET running_digest = '{digest}', running_task_definition = '{arn}', running_since = {now}
+            "UPDATE slot SET running_digest = '{digest}', running_task_definition = '{arn}', running_since = {now},
+                 seen_at = {now}
              WHERE id = '{slot}'"
         ))
         .await;
     }
 
-    /// Ends the deployment under way in a slot.
+    /// Ends the deployment under way in a slot, and reads ECS after it.
     pub async fn ends(&self, slot: &str, state: &str) {
+        let digest = self.rests(slot, state).await;
+        self.store.clock.advance(1_000);
+        if state == "succeeded" {
+            self.runs(slot, &digest).await;
+        } else {
+            let now = self.store.db.now();
+            self.sql(&format!("UPDATE slot SET seen_at = {now} WHERE id = '{slot}'"))
+                .await;
+        }
+    }
+
+    /// Ends the deployment under way in a slot as the engine does: what runs is read later. Answers the image.
+    pub async fn rests(&self, slot: &str, state: &str) -> String {
         let now = self.store.db.now();
         let (digest, id): (String, String) =
             sqlx::query_as("SELECT digest, id FROM deployment WHERE slot_id = $1 AND ended_at IS NULL")
@@ -335,7 +350,10 @@ impl World {
         ))
         .await;
         if state == "succeeded" {
-            self.runs(slot, &digest).await;
+            self.sql(&format!(
+                "UPDATE slot SET deployed_digest = '{digest}', deployed_at = {now} WHERE id = '{slot}'"
+            ))
+            .await;
         } else {
             self.sql(&format!(
                 "INSERT INTO boarding_refusal (slot_id, digest, deployment_id, reason, refused_at)
@@ -343,6 +361,7 @@ impl World {
             ))
             .await;
         }
+        digest
     }
 
     // People ---------------------------------------------------------------------------------------------------
