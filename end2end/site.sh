@@ -12,6 +12,7 @@ wasm-bindgen --target web --out-name yardmaster --out-dir "$site/pkg" --no-types
   "$target/wasm32-unknown-unknown/wasm-release/hydrate.wasm"
 
 if command -v wasm-opt >/dev/null; then
+  # Without common subexpressions put aside the raw file is larger, and what browsers load is smaller.
   wasm-opt -Oz --skip-pass=local-cse --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals \
     --enable-reference-types --enable-multivalue "$site/pkg/yardmaster_bg.wasm" -o "$site/pkg/optimised.wasm"
   mv "$site/pkg/optimised.wasm" "$site/pkg/yardmaster_bg.wasm"
