@@ -452,7 +452,8 @@ fn outcome(
             before: Before {
                 deployment: String::new(),
                 task_definition: String::new(),
-                firing: Vec::new(),
+                firing: None,
+                older: Vec::new(),
                 rules: Rules::default(),
             },
             task_definition: task_definition.to_owned(),
@@ -469,11 +470,7 @@ fn outcome(
         Outcome::Succeeded => (State::Succeeded { following }, None, None),
         Outcome::RolledBack { class, reason } => {
             let class = class.parse().unwrap_or(FailureClass::Unknown);
-            let failure = Failure {
-                sentence: format!("ECS rolled it back: {reason}"),
-                class: Some(class),
-                blames_image: true,
-            };
+            let failure = Failure::of_rollout(format!("ECS rolled it back: {reason}")).classed(class);
             (
                 State::RolledBack { following, failure },
                 Some(class),
