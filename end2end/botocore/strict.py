@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ElementTree
 # Errors that AWS's services answer to any operation; they are not in the service models.
 COMMON_ERRORS = {
     "AccessDeniedException",
+    "ExpiredTokenException",
     "MissingAuthenticationTokenException",
     "SerializationException",
     "ThrottlingException",
@@ -17,6 +18,7 @@ COMMON_ERRORS = {
     "UnrecognizedClientException",
     # of the query protocol
     "AccessDenied",
+    "ExpiredToken",
     "InvalidAction",
     "InvalidClientTokenId",
     "ValidationError",
