@@ -57,8 +57,11 @@ where
 {
     // The browser makes one here too: both sides must count the same.
     let _ = crate::live::live(topics);
+    // Asked by a task of its own. Leptos goes on with a page's parts in order, and a question that has begun and waits
+    // for its turn would keep its connection to the database from those before it.
+    let answer = AsyncDerived::new(move || question.clone().answer());
     let made = async move {
-        let html = match crate::wire::read::<T>(&question.answer().await) {
+        let html = match crate::wire::read::<T>(&answer.await) {
             Ok(value) => face(value).into_any().to_html(),
             Err(error) => problem(error).to_html(),
         };
