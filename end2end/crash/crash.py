@@ -54,6 +54,8 @@ class Scenario:
     bake: int = 1
     deadline: int = 120
     alarm: bool = False
+    # The revision that ran before is deregistered while the new one is watched.
+    deregister: bool = False
 
     def points(self):
         return [point for step in self.steps for point in points_of(step)]
@@ -79,6 +81,12 @@ SCENARIOS = (
     Scenario(
         "alarm", "catalog", "", ("undo", "return", "return-follow"), "rolled-back", ONCE | {"UpdateService": 2},
         bake=60, alarm=True,
+    ),
+    # And what ran before is INACTIVE by then: its content is registered once more, and no more than once.
+    Scenario(
+        "restore", "catalog", "", ("restore",), "rolled-back",
+        {"RegisterTaskDefinition": 2, "UpdateService": 2, "DeregisterTaskDefinition": 1},
+        bake=60, alarm=True, deregister=True,
     ),
 )
 
@@ -167,8 +175,9 @@ def answers(url):
         return False
 
 
-def post(url, body):
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
+def post(url, body, headers={}):
+    headers = {"content-type": "application/json"} | headers
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
     try:
         urllib.request.urlopen(request, timeout=PATIENCE).close()
     except urllib.error.HTTPError as refusal:
@@ -294,7 +303,16 @@ container = "{service}"
         post(f"{self.at['forge']}/_forge/push", wanted)
         if self.scenario.alarm:
             wait_for("ECS to be done", lambda: self.on_step("bake"), self.program)
+            if self.scenario.deregister:
+                [(before,)] = self.rows("SELECT base_task_definition FROM deployment")
+                self.ecs("DeregisterTaskDefinition", {"taskDefinition": before})
             self.set_alarm("ALARM")
+
+    def ecs(self, operation, body):
+        """Somebody else's call to ECS."""
+        who = "AWS4-HMAC-SHA256 Credential=ASIA111122223333SIMU/20260101/eu-west-1/ecs/aws4_request"
+        headers = {"x-amz-target": f"AmazonEC2ContainerServiceV20141113.{operation}", "authorization": who}
+        post(self.at["aws"], body, headers)
 
     def set_alarm(self, state):
         wanted = {"account": "111122223333", "region": "eu-west-1", "name": ALARM, "state": state}

@@ -8,7 +8,7 @@ use app::error::ApiError;
 use async_trait::async_trait;
 
 use super::engine::Deployments;
-use super::journal::{entry, mark_bad, refuse};
+use super::journal::{entry, refuse, trust};
 use super::request::{NewDeployment, RequestError, request};
 use super::standing::{KnownGood, known_good, under_way};
 use super::view::{cancel_why_not, refusal};
@@ -250,7 +250,6 @@ impl DeploymentPort for Deployments {
         let why = format!("rolled back by {}: {reason}", actor.name);
         if let Some(from) = slot.runs_now() {
             refuse(&mut tx, &slot.id, from, &id, &why).await.or_internal()?;
-            mark_bad(&mut tx, &slot.id, from, &why).await.or_internal()?;
         }
         if let Some(reopen) = &self.reopen {
             reopen
@@ -364,30 +363,21 @@ impl DeploymentPort for Deployments {
             },
         )?;
         let reason = given(reason)?;
-        let Some(digest) = self.refused_by(id).await? else {
+        let refused = self.refused_by(id).await?;
+        if refused.is_empty() {
             return Err(ApiError::Conflict(
                 "No image is kept off the slot by this deployment.".to_owned(),
             ));
-        };
+        }
         let mut tx = self.db.begin().await.or_internal()?;
-        let now = tx.now();
-        sqlx::query(
-            "UPDATE boarding_refusal SET allowed_by = $1, allowed_at = $2
-             WHERE slot_id = $3 AND digest = $4 AND allowed_at IS NULL",
-        )
-        .bind(&actor.id)
-        .bind(now)
-        .bind(&slot.id)
-        .bind(&digest)
-        .execute(tx.connection())
-        .await
-        .or_internal()?;
+        for digest in &refused {
+            trust(&mut tx, &slot.id, digest, &actor.id).await.or_internal()?;
+        }
         tx.audit(
             entry(actor, "deployment.allow-again", &deployment, &slot)
-                .with("allowed", &digest)
+                .with("allowed", refused.join(" "))
                 .with("reason", reason),
         );
-        tx.changes_verdicts();
         tx.event("deployment", id);
         tx.event("slot", &slot.id);
         self.commit(tx, ()).await

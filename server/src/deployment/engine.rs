@@ -12,12 +12,13 @@ use futures::StreamExt;
 use serde_json::Value;
 
 use super::evidence::{self, News};
+use super::failure::Failure;
 use super::hooks::{DepartureCheck, ReopenTrains, TrainRow};
 use super::journal::{Page, good_place};
 use super::lease::{CALL, Lease, Lost};
-use super::observe::{TAG, Unread, names_image, rules};
+use super::observe::{TAG, Unread, back_tag, names_image, rules};
 use super::plan::{self, Observed, Step, Subject};
-use super::state::{Facts, Failure, Registered, State};
+use super::state::{Back, Facts, Registered, State, Undoing, Way};
 use super::store::{self, Deployment};
 use crate::aws::{Aws, AwsError, EcsService, Purpose, Scope, short_task_definition, with_image};
 use crate::crypto::{Cipher, canonical_json, sha256_hex};
@@ -221,6 +222,15 @@ impl Deployments {
             Ok(ended) => Ok(Worked::Went { steps, ended }),
             Err(cause) if cause.is::<Lost>() => Ok(Worked::Elsewhere),
             Err(cause) => {
+                // What the database does not answer cannot be written into it either.
+                if !cause.is::<sqlx::Error>() {
+                    match self.broken(&lease, policy, &cause).await {
+                        Ok(()) => return Err(cause),
+                        Err(further) => {
+                            tracing::warn!(name: "deployment.untold", id, cause = format!("{further:#}"), "why a deployment cannot go on could not be written down")
+                        }
+                    }
+                }
                 // A row that cannot be read does not get better by being read every second.
                 let pause = if cause.is::<Inconsistent>() { 60_000 } else { 5_000 };
                 let mut tx = self.db.begin().await?;
@@ -229,6 +239,39 @@ impl Deployments {
                 tx.commit().await?;
                 Err(cause)
             }
+        }
+    }
+
+    /// Writes down that a step failed in this program itself, and what follows from that.
+    async fn broken(
+        &self,
+        lease: &Lease,
+        policy: Option<&Policy>,
+        cause: &anyhow::Error,
+    ) -> anyhow::Result<()> {
+        let deployment = store::load(&self.db, &lease.id).await?.context("it is gone")?;
+        let slot = slot_by_id(&self.db, &deployment.row.slot_id)
+            .await?
+            .context("its slot is gone")?;
+        let subject = subject(&deployment, &slot, rules(policy, &slot).deadline_seconds);
+        let step = plan::broken(&subject, &format!("{cause:#}"), self.db.now());
+        let work = Work {
+            lease,
+            deployment,
+            slot,
+            subject,
+            seen: Observed::default(),
+            news: News::default(),
+        };
+        match self.take(work, step).await? {
+            Led::On => {
+                let mut tx = self.db.begin().await?;
+                let wake_at = tx.now() + 5_000;
+                lease.release(&mut tx, wake_at).await?;
+                tx.commit().await?;
+                Ok(())
+            }
+            Led::Ended | Led::Waits => Ok(()),
         }
     }
 
@@ -298,41 +341,7 @@ impl Deployments {
         match step {
             Step::Go { to, detail } => self.turn(&work, &to, &detail).await,
             Step::Wait { state, detail } => self.wait(&work, state, &detail, work.subject.since).await,
-            Step::Register => {
-                let State::Registering(before) = state else {
-                    anyhow::bail!("only a checked deployment registers");
-                };
-                let content = self.content(&work.deployment)?;
-                if !names_image(&content, &work.slot.container, &work.subject.digest) {
-                    let failure = Failure::outside(format!(
-                        "The sealed task definition does not have the image {} in its container {}.",
-                        work.subject.digest, work.slot.container
-                    ));
-                    let detail = failure.sentence.clone();
-                    return self
-                        .turn(&work, &State::FailedUnchanged { failure }, &detail)
-                        .await;
-                }
-                let tags = [(TAG.to_owned(), work.subject.id.clone())];
-                let ecs = match self.aws.ecs(&scope(&work.slot), Purpose::Deploy).await {
-                    Ok(ecs) => ecs,
-                    Err(cause) => return self.refused(&work, &cause).await,
-                };
-                match self
-                    .call(&work, ecs.register_task_definition(&content, &tags))
-                    .await?
-                {
-                    Ok(task_definition) => {
-                        let detail = format!("Registered {}.", short_task_definition(&task_definition));
-                        let registered = Registered {
-                            before,
-                            task_definition,
-                        };
-                        self.turn(&work, &State::Registered(registered), &detail).await
-                    }
-                    Err(cause) => self.refused(&work, &cause).await,
-                }
-            }
+            Step::Register => self.register(&work, state).await,
             Step::Update { task_definition } => {
                 let ecs = match self.aws.ecs(&scope(&work.slot), Purpose::Deploy).await {
                     Ok(ecs) => ecs,
@@ -364,6 +373,57 @@ impl Deployments {
                 }
             }
         }
+    }
+
+    /// Registers what is to run, or what ran before.
+    async fn register(&self, work: &Work<'_>, state: State) -> anyhow::Result<Led> {
+        let subject = &work.subject;
+        let (content, tag) = match (&state, &work.seen.restorable) {
+            (State::Registering(_), _) => (self.content(&work.deployment)?, subject.id.clone()),
+            (State::Undoing(_), Some(restorable)) => (restorable.content.clone(), back_tag(&subject.id)),
+            _ => anyhow::bail!("only a checked deployment, or one that is being undone, registers"),
+        };
+        if matches!(state, State::Registering(_))
+            && !names_image(&content, &work.slot.container, &subject.digest)
+        {
+            let failure = Failure::outside(format!(
+                "The sealed task definition does not have the image {} in its container {}.",
+                subject.digest, work.slot.container
+            ));
+            let detail = failure.sentence.clone();
+            return self
+                .turn(work, &State::FailedUnchanged { failure }, &detail)
+                .await;
+        }
+        let ecs = match self.aws.ecs(&scope(&work.slot), Purpose::Deploy).await {
+            Ok(ecs) => ecs,
+            Err(cause) => return self.refused(work, &cause).await,
+        };
+        let tags = [(TAG.to_owned(), tag)];
+        let task_definition = match self
+            .call(work, ecs.register_task_definition(&content, &tags))
+            .await?
+        {
+            Ok(task_definition) => task_definition,
+            Err(cause) => return self.refused(work, &cause).await,
+        };
+        let detail = format!("Registered {}.", short_task_definition(&task_definition));
+        let to = match state {
+            State::Registering(before) => State::Registered(Registered {
+                before,
+                task_definition,
+            }),
+            State::Undoing(undoing) => {
+                let digest = work.seen.restorable.as_ref().and_then(|one| one.digest.clone());
+                let back = Some(Back {
+                    task_definition,
+                    digest,
+                });
+                Undoing { back, ..undoing }.by(Way::Return { rollout: None })
+            }
+            other => other,
+        };
+        self.turn(work, &to, &detail).await
     }
 
     /// Plans on what UpdateService answered rather than reading again: a read right after it may be older.
@@ -554,6 +614,7 @@ fn subject(deployment: &Deployment, slot: &Slot, deadline_seconds: u32) -> Subje
             .deadline_at
             .unwrap_or(row.requested_at + i64::from(deadline_seconds) * 1000),
         since: deployment.facts.since,
+        looked_at: row.wake_at,
         state: deployment.facts.state.clone(),
     }
 }

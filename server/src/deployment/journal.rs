@@ -2,11 +2,12 @@
 //! only while the lease is held and the row is the one that was read.
 
 use app::account::Actor;
-use app::deployment::{DeploymentState, FailureClass};
+use app::deployment::{DeploymentKind, DeploymentState, FailureClass};
 use app::text::Millis;
 
 use super::diagnose::diagnose;
 use super::evidence;
+use super::failure::Blame;
 use super::lease::{Lease, Lost};
 use super::state::{Facts, Rules, State};
 use super::store::Deployment;
@@ -155,10 +156,14 @@ impl Page<'_> {
             return Ok(Some((class, failure.sentence.clone())));
         }
         let kept = evidence::kept_in(tx, &self.before.row.id).await?;
-        if !failure.blames_image && kept.tasks.is_empty() {
+        let blameless = matches!(failure.blame, Blame::Outside | Blame::Sealing);
+        if blameless && kept.tasks.is_empty() {
             return Ok(None);
         }
         let found = diagnose(&kept.tasks, &kept.events, &failure.sentence);
+        if blameless && found.class == FailureClass::Unknown {
+            return Ok(None);
+        }
         Ok(Some((
             found.class,
             found.evidence.unwrap_or_else(|| failure.sentence.clone()),
@@ -203,12 +208,23 @@ impl Page<'_> {
             .execute(tx.connection())
             .await?;
         }
-        if to.failure().is_some_and(|failure| failure.blames_image) {
-            refuse(tx, &row.slot_id, &row.digest, &row.id, verdict).await?;
+        if let Some(failure) = to.failure() {
+            let sealing = failure.blame == Blame::Sealing && to.word() != DeploymentState::NeedsHuman;
+            if !sealing {
+                refuse(tx, &row.slot_id, &row.digest, &row.id, verdict).await?;
+            }
+            if to.following().is_some() && failure.marks_bad(told.map(|(class, _)| *class)) {
+                mark_bad(tx, &row.slot_id, &row.digest, &row.id, verdict).await?;
+            }
         }
-        let ran = to.following().is_some();
-        if ran && to.failure().is_some_and(|failure| failure.blames_image) {
-            mark_bad(tx, &row.slot_id, &row.digest, verdict).await?;
+        // The image that a person left behind ran here until now; only now does another run in its place.
+        if let (State::Succeeded { .. }, DeploymentKind::Rollback, Some(from)) =
+            (to, self.before.kind, &row.from_digest)
+            && *from != row.digest
+        {
+            let reason = row.reason.as_deref().unwrap_or_default();
+            let why = format!("rolled back by {}: {reason}", row.requested_by_name);
+            mark_bad(tx, &row.slot_id, from, &row.id, &why).await?;
         }
         if to.word() != DeploymentState::Succeeded {
             // What a train planned on is not so: its gates are to be asked anew.
@@ -271,15 +287,50 @@ pub(super) async fn refuse(
     Ok(())
 }
 
-/// An image that failed in a slot is no rollback target there any more.
-pub(super) async fn mark_bad(tx: &mut Tx, slot_id: &str, digest: &str, why: &str) -> sqlx::Result<()> {
+/// An image that a deployment keeps off a slot is no rollback target there any more, unless a person allowed it again
+/// meanwhile.
+async fn mark_bad(
+    tx: &mut Tx,
+    slot_id: &str,
+    digest: &str,
+    deployment_id: &str,
+    why: &str,
+) -> sqlx::Result<()> {
     let now = tx.now();
-    sqlx::query("UPDATE known_good SET bad_at = $1, bad_why = $2 WHERE slot_id = $3 AND digest = $4 AND bad_at IS NULL")
-        .bind(now)
-        .bind(why)
+    sqlx::query(
+        "UPDATE known_good SET bad_at = $1, bad_why = $2
+         WHERE slot_id = $3 AND digest = $4 AND bad_at IS NULL
+           AND EXISTS (SELECT 1 FROM boarding_refusal
+                       WHERE slot_id = $3 AND digest = $4 AND deployment_id = $5 AND allowed_at IS NULL)",
+    )
+    .bind(now)
+    .bind(why)
+    .bind(slot_id)
+    .bind(digest)
+    .bind(deployment_id)
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// A person trusts an image in a slot again: it boards, and where it ran well once, it is known-good again.
+pub(super) async fn trust(tx: &mut Tx, slot_id: &str, digest: &str, person_id: &str) -> sqlx::Result<()> {
+    let now = tx.now();
+    sqlx::query(
+        "UPDATE boarding_refusal SET allowed_by = $1, allowed_at = $2
+         WHERE slot_id = $3 AND digest = $4 AND allowed_at IS NULL",
+    )
+    .bind(person_id)
+    .bind(now)
+    .bind(slot_id)
+    .bind(digest)
+    .execute(tx.connection())
+    .await?;
+    sqlx::query("UPDATE known_good SET bad_at = NULL, bad_why = NULL WHERE slot_id = $1 AND digest = $2")
         .bind(slot_id)
         .bind(digest)
         .execute(tx.connection())
         .await?;
+    tx.changes_verdicts();
     Ok(())
 }

@@ -12,6 +12,7 @@ mod actions;
 pub mod diagnose;
 mod engine;
 mod evidence;
+mod failure;
 mod hooks;
 mod journal;
 mod lease;
@@ -24,7 +25,8 @@ mod store;
 mod view;
 
 pub use engine::{Deployments, Points, Status};
+pub use failure::{Blame, Failure};
 pub use hooks::{DepartureCheck, ReopenTrains, TrainRow};
 pub use request::{NewDeployment, RequestError, request};
 pub use standing::{KnownGood, Standing, UnderWay, boarding_refusal, known_good, states, under_way};
-pub use state::{Before, Facts, Failure, Following, Registered, Rollout, Rules, State, Undoing, Way};
+pub use state::{Back, Before, Facts, Following, Registered, Rollout, Rules, State, Undoing, Way};

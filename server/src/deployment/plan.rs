@@ -1,19 +1,23 @@
 //! What comes next, as a pure function of the row, what ECS shows, and the time. It makes no calls and remembers
 //! nothing; asked twice about the same it answers the same.
 
+mod bake;
 mod follow;
 mod preflight;
 #[cfg(test)]
 mod tests;
+mod trouble;
 mod undo;
 
 use app::deployment::DeploymentKind;
 use app::text::Millis;
+use serde_json::Value;
 
-use super::state::{Failure, Registered, Rollout, Rules, State};
-use crate::aws::{
-    AwsError, EcsDeployment, EcsService, EcsTask, ServiceDeployment, ServiceRevision, last_part,
-};
+use super::failure::Failure;
+use super::state::{Registered, Rollout, Rules, State};
+use crate::aws::{EcsDeployment, EcsService, EcsTask, ServiceDeployment, ServiceRevision, last_part};
+
+pub use trouble::{broken, refused, unread};
 
 /// What the plan needs to know of a deployment.
 #[derive(Debug, Clone)]
@@ -36,8 +40,21 @@ pub struct Subject {
     pub deadline_at: Millis,
     /// When the state was entered, or a call in it last ended in doubt.
     pub since: Millis,
+    /// When it should have been looked at.
+    pub looked_at: Millis,
     /// How far it is.
     pub state: State,
+}
+
+/// What can be registered again to put a slot back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restorable {
+    /// The RegisterTaskDefinition input without tags.
+    pub content: Value,
+    /// The image, where it is not the one that ran before.
+    pub digest: Option<String>,
+    /// An ACTIVE revision with this content, or registered for this way back.
+    pub existing: Option<String>,
 }
 
 /// The image in ECR.
@@ -81,10 +98,14 @@ pub struct Observed {
     pub barred: Option<String>,
     /// What policy asks now.
     pub rules: Rules,
-    /// Alarms of those in the rules that fire.
-    pub firing: Vec<String>,
+    /// Alarms of those in the rules that fire; `None` where that was not read.
+    pub firing: Option<Vec<String>>,
+    /// ARNs of the records that ECS keeps already.
+    pub records: Vec<String>,
     /// An ACTIVE revision that is ours by tag, or has the same content.
     pub existing: Option<String>,
+    /// What can be registered to put the slot back; `None` where its image is gone and no other is known to run well.
+    pub restorable: Option<Restorable>,
     /// The record of the rollout that is followed.
     pub record: Record,
     /// Tasks of the rollout that is followed.
@@ -140,80 +161,9 @@ pub fn next(subject: &Subject, seen: &Observed, now: Millis) -> Step {
             following,
             evidence,
             until,
-        } => follow::bake(subject, seen, following, evidence, *until, now),
+        } => bake::bake(subject, seen, following, evidence, *until, now),
         State::Undoing(undoing) => undo::undo(subject, seen, undoing, now),
         rest => Step::wait(rest, "At rest."),
-    }
-}
-
-/// What comes next where ECS could not be read.
-pub fn unread(subject: &Subject, cause: &AwsError, now: Millis) -> Step {
-    let late = now >= subject.deadline_at;
-    let gave_up = || Failure::outside(format!("Given up: {cause}."));
-    match &subject.state {
-        State::Preflight | State::Registering(_) | State::Registered(_) if late || !cause.passing() => {
-            Step::go(State::FailedUnchanged { failure: gave_up() }, cause.to_string())
-        }
-        State::Following(following) if late => {
-            Step::go(following.clone().undo(gave_up(), now), cause.to_string())
-        }
-        State::Baking { following, .. } if late => Step::go(
-            following.clone().needs_human(Failure::outside(format!(
-                "It rolled out, but whether it runs well could not be read: {cause}."
-            ))),
-            cause.to_string(),
-        ),
-        State::Updating(_) if late => Step::go(
-            State::NeedsHuman {
-                following: None,
-                failure: Failure::outside(format!(
-                    "ECS may or may not have been told to deploy, and could not be read until the deadline: {cause}."
-                )),
-            },
-            cause.to_string(),
-        ),
-        State::Undoing(undoing) if now >= undoing.deadline_at => Step::go(
-            undoing.clone().stuck(&format!("And then {cause}.")),
-            cause.to_string(),
-        ),
-        state => Step::wait(state, cause.to_string()),
-    }
-}
-
-/// What comes next where a call was refused: nothing happened, or it may have (then ECS is read again first).
-pub fn refused(subject: &Subject, cause: &AwsError) -> Step {
-    if cause.passing() {
-        return Step::wait(
-            &subject.state,
-            format!("{cause}. Looking again before anything is repeated."),
-        );
-    }
-    match &subject.state {
-        State::Registering(_) => Step::go(
-            State::FailedUnchanged {
-                failure: Failure::of_image(format!("The task definition was not registered: {cause}.")),
-            },
-            cause.to_string(),
-        ),
-        State::Updating(_) => Step::go(
-            State::FailedUnchanged {
-                failure: Failure::of_image(format!("ECS did not take the update: {cause}.")),
-            },
-            cause.to_string(),
-        ),
-        State::Undoing(undoing) => match undoing.way {
-            super::state::Way::Stop { .. } => Step::go(
-                undoing.clone().by(super::state::Way::Return { rollout: None }),
-                format!("ECS does not roll back itself: {cause}."),
-            ),
-            _ => Step::go(
-                undoing
-                    .clone()
-                    .stuck(&format!("It could not be put back: {cause}.")),
-                cause.to_string(),
-            ),
-        },
-        state => Step::wait(state, cause.to_string()),
     }
 }
 
@@ -267,14 +217,14 @@ fn rollout_of_record(record: &ServiceDeployment) -> Option<Rollout> {
     })
 }
 
-/// Somebody else's deployment took the slot.
-fn superseded(registered: &Registered, primary: Option<&EcsDeployment>) -> Failure {
+/// Says that somebody else's deployment took the slot.
+fn superseded(registered: &Registered, primary: Option<&EcsDeployment>) -> String {
     let what = primary.map_or_else(
         || "no PRIMARY deployment".to_owned(),
         |primary| format!("{} with {}", primary.id, last_part(&primary.task_definition)),
     );
-    Failure::outside(format!(
+    format!(
         "Somebody else deployed to this service meanwhile: ECS's PRIMARY deployment is {what}, where ours brings {}.",
         last_part(&registered.task_definition)
-    ))
+    )
 }

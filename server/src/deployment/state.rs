@@ -9,10 +9,11 @@
 //!                  FailedUnchanged                  Undoing ─► RolledBack | NeedsHuman
 //! ```
 
-use app::deployment::{DeploymentState, FailureClass};
+use app::deployment::DeploymentState;
 use app::text::Millis;
 use serde::{Deserialize, Serialize};
 
+use super::failure::Failure;
 use crate::db::Inconsistent;
 
 /// What the environment's policy asks of a rollout, frozen when it begins.
@@ -35,8 +36,12 @@ pub struct Before {
     pub deployment: String,
     /// ARN.
     pub task_definition: String,
-    /// Alarms that fired already; they say nothing about the new image.
-    pub firing: Vec<String>,
+    /// Alarms that fired already: they say nothing about the new image. `None` where they could not be read; the first
+    /// reading after the rollout then stands for them.
+    pub firing: Option<Vec<String>>,
+    /// Ids of deployments and ARNs of records that ECS showed before it was told: none of them is ours.
+    #[serde(default)]
+    pub older: Vec<String>,
     /// Policy's word.
     pub rules: Rules,
 }
@@ -57,18 +62,6 @@ pub struct Rollout {
     pub desired: i64,
 }
 
-/// Why a deployment did not reach its end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Failure {
-    /// A sentence for people.
-    pub sentence: String,
-    /// Its class where it is certain without reading texts.
-    pub class: Option<FailureClass>,
-    /// The image itself is under suspicion: it does not board this slot again until a person allows it.
-    pub blames_image: bool,
-}
-
 /// How the slot is put back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "way", rename_all = "kebab-case", deny_unknown_fields)]
@@ -85,6 +78,18 @@ pub enum Way {
         /// The rollout that brings it back, once ECS shows it.
         rollout: Option<Rollout>,
     },
+    /// The revision that ran before cannot be used any more: its content is registered again.
+    Restore,
+}
+
+/// What the slot returns to where the revision that ran before cannot be used any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Back {
+    /// ARN.
+    pub task_definition: String,
+    /// The image, where it is not the one that ran before: that one is gone from ECR.
+    pub digest: Option<String>,
 }
 
 /// The task definition is known.
@@ -117,8 +122,14 @@ pub struct Undoing {
     pub failure: Failure,
     /// How.
     pub way: Way,
+    /// What the slot returns to, where that is not the revision that ran before.
+    #[serde(default)]
+    pub back: Option<Back>,
     /// When to give up and call a person.
     pub deadline_at: Millis,
+    /// The deadline was set anew once, because nobody looked while it passed.
+    #[serde(default)]
+    pub extended: bool,
 }
 
 /// Everything a deployment can be. The first word of each is what people see ([`State::word`]).
@@ -172,33 +183,6 @@ pub enum State {
         /// Why.
         failure: Failure,
     },
-}
-
-impl Failure {
-    /// Something that says nothing about the image.
-    pub fn outside(sentence: impl Into<String>) -> Self {
-        Self {
-            sentence: sentence.into(),
-            class: None,
-            blames_image: false,
-        }
-    }
-
-    /// Something that the image or its task definition brought about.
-    pub fn of_image(sentence: impl Into<String>) -> Self {
-        Self {
-            sentence: sentence.into(),
-            class: None,
-            blames_image: true,
-        }
-    }
-
-    /// With a class that is certain.
-    #[must_use]
-    pub const fn classed(mut self, class: FailureClass) -> Self {
-        self.class = Some(class);
-        self
-    }
 }
 
 impl State {
@@ -302,6 +286,7 @@ impl State {
                 Way::Stop { .. } => ("stop", "Have ECS roll back"),
                 Way::Return { rollout: None } => ("return", "Tell ECS to run what ran before"),
                 Way::Return { rollout: Some(_) } => ("return-follow", "Follow the way back"),
+                Way::Restore => ("restore", "Register again what ran before"),
             },
             _ => return None,
         })
@@ -339,7 +324,9 @@ impl Following {
             following: self,
             failure,
             way: Way::Undecided,
+            back: None,
             deadline_at: now + i64::from(seconds) * 1000,
+            extended: false,
         })
     }
 
@@ -367,8 +354,32 @@ impl Undoing {
         State::Undoing(Self { way, ..self })
     }
 
+    /// Goes on with a new deadline.
+    #[must_use]
+    pub fn extend(self, now: Millis) -> State {
+        let seconds = self.following.registered.before.rules.deadline_seconds;
+        State::Undoing(Self {
+            deadline_at: now + i64::from(seconds) * 1000,
+            extended: true,
+            ..self
+        })
+    }
+
+    /// The task definition that the service is to be pointed at.
+    pub fn target(&self) -> &str {
+        match &self.back {
+            Some(back) => &back.task_definition,
+            None => &self.following.registered.before.task_definition,
+        }
+    }
+
     /// Done.
-    pub fn done(self) -> State {
+    pub fn done(mut self) -> State {
+        if let Some(digest) = self.back.and_then(|back| back.digest) {
+            self.failure.sentence.push_str(&format!(
+                " The image that ran before is gone from ECR, so the slot runs {digest}, the newest that is known to run well."
+            ));
+        }
         self.following.rolled_back(self.failure)
     }
 
@@ -459,7 +470,8 @@ mod tests {
                 before: Before {
                     deployment: "ecs-svc/1".to_owned(),
                     task_definition: "td:1".to_owned(),
-                    firing: vec![],
+                    firing: None,
+                    older: vec![],
                     rules: Rules::default(),
                 },
                 task_definition: "td:1".to_owned(),

@@ -10,6 +10,7 @@ use app::text::Millis;
 use super::diagnose::{diagnose, runbook};
 use super::engine::Deployments;
 use super::evidence::{self, TaskRow};
+use super::failure::Blame;
 use super::state::{State, Undoing, Way};
 use super::store::{self, Deployment};
 use crate::auth::{Place, require, require_view};
@@ -131,8 +132,16 @@ impl Deployments {
                 why_not: cancel_why_not(&deployment)
                     .or_else(|| refusal(require(actor, Permission::Deploy, place))),
             }),
-            allow_again: refused.map(|digest| Choice {
-                label: format!("Let {} board {} again", short(&digest), slot.environment),
+            allow_again: (!refused.is_empty()).then(|| Choice {
+                label: format!(
+                    "Let {} board {} again",
+                    refused
+                        .iter()
+                        .map(|digest| short(digest))
+                        .collect::<Vec<_>>()
+                        .join(" and "),
+                    slot.environment
+                ),
                 why_not: refusal(self.may_allow_again(actor, place)),
             }),
             resolve: (state.word() == DeploymentState::NeedsHuman && row.resolved_at.is_none()).then(|| {
@@ -144,13 +153,14 @@ impl Deployments {
         })
     }
 
-    /// The image that this deployment keeps off its slot, while nobody allowed it again.
-    pub(super) async fn refused_by(&self, id: &str) -> Result<Option<String>, ApiError> {
+    /// The images that this deployment keeps off its slot, while nobody allowed them again: the one it failed with, and
+    /// for a rollback the one it left behind.
+    pub(super) async fn refused_by(&self, id: &str) -> Result<Vec<String>, ApiError> {
         sqlx::query_scalar(
-            "SELECT digest FROM boarding_refusal WHERE deployment_id = $1 AND allowed_at IS NULL LIMIT 1",
+            "SELECT digest FROM boarding_refusal WHERE deployment_id = $1 AND allowed_at IS NULL ORDER BY refused_at, digest",
         )
         .bind(id)
-        .fetch_optional(self.db.read())
+        .fetch_all(self.db.read())
         .await
         .or_internal()
     }
@@ -212,6 +222,13 @@ fn diagnosis(
         // Cancelled, superseded, sealed on another base: no fault to look for in the texts of ECS.
         return Ok(None);
     }
+    if failure.class.is_none()
+        && stored.is_none()
+        && found.class == FailureClass::Unknown
+        && failure.blame == Blame::Outside
+    {
+        return Ok(None);
+    }
     let class = stored.unwrap_or(found.class);
     let (sentence, evidence) = if class == found.class {
         (found.sentence, found.evidence)
@@ -260,6 +277,9 @@ fn facts(deployment: &Deployment, slot: &Slot) -> Vec<(String, String)> {
     }) = state
     {
         fact("ECS deployment on the way back", &rollout.deployment);
+    }
+    if let State::Undoing(Undoing { back: Some(back), .. }) = state {
+        fact("Task definition on the way back", &back.task_definition);
     }
     if let Some(sha256) = &row.content_sha256 {
         fact("Content sha256", sha256);

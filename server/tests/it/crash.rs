@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use app::deployment::DeploymentState as Word;
 use futures::FutureExt;
-use sim::aws::Failure;
+use sim::aws::{Failure, ServiceSpec};
 
+use crate::support::cloud::{ACCOUNT, POLICY, REGION};
 use crate::support::rollout::{Effects, Rollout, ada};
 use crate::support::store::Store;
 
@@ -20,15 +21,21 @@ enum Play {
     Breaker,
     /// It is cancelled while it rolls out.
     Cancelled,
+    /// It fails, ECS leaves it so, and the revision that ran before is INACTIVE.
+    Restored,
 }
 
 /// Plays a deployment through, ending the engine at the `nth` time that `point` is reached. Answers which points were
 /// reached how often, and whether it was ended.
 async fn play(play: Play, store: Store, end_at: Option<(String, u32)>) -> (BTreeMap<String, u32>, bool) {
-    let rollout = Rollout::new(store).await;
+    let spec = ServiceSpec {
+        rollback: play != Play::Restored,
+        ..ServiceSpec::default()
+    };
+    let rollout = Rollout::with(store, POLICY, spec).await;
     match play {
         Play::Forward => {}
-        Play::Breaker => rollout
+        Play::Breaker | Play::Restored => rollout
             .cloud
             .aws
             .script_image(&rollout.second, Failure::Exits { code: 1 }),
@@ -73,21 +80,30 @@ async fn play(play: Play, store: Store, end_at: Option<(String, u32)>) -> (BTree
                 .unwrap();
             cancelled = true;
         }
+        if play == Play::Restored && state == Word::Updating {
+            let asked = serde_json::json!({ "taskDefinition": "checkout:1" });
+            rollout
+                .cloud
+                .aws
+                .ecs(ACCOUNT, REGION, "DeregisterTaskDefinition", asked)
+                .unwrap();
+        }
         rollout.cloud.pass(&rollout.store, 3);
     }
     let view = rollout.view(&id).await;
-    let (word, runs, stopped) = match play {
-        Play::Forward => (Word::Succeeded, &rollout.second, 0),
-        Play::Breaker => (Word::RolledBack, &rollout.first, 0),
-        Play::Cancelled => (Word::RolledBack, &rollout.first, 1),
+    let (word, runs, (registered, updated, stopped)) = match play {
+        Play::Forward => (Word::Succeeded, &rollout.second, (1, 1, 0)),
+        Play::Breaker => (Word::RolledBack, &rollout.first, (1, 1, 0)),
+        Play::Cancelled => (Word::RolledBack, &rollout.first, (1, 1, 1)),
+        Play::Restored => (Word::RolledBack, &rollout.first, (2, 2, 0)),
     };
     assert_eq!(view.state, word, "{end_at:?}: {view:#?}");
     assert!(rollout.told().ends_with(runs), "{end_at:?}");
     assert_eq!(
         rollout.effects(),
         Effects {
-            registered: 1,
-            updated: 1,
+            registered,
+            updated,
             stopped
         },
         "{end_at:?}"
@@ -99,8 +115,17 @@ async fn play(play: Play, store: Store, end_at: Option<(String, u32)>) -> (BTree
 }
 
 async fn every_point(of: Play) {
-    let (points, _) = play(of, Store::sqlite().await, None).await;
+    every_point_of(of, &[""]).await;
+}
+
+/// Every point of these steps; the empty text stands for all.
+async fn every_point_of(of: Play, steps: &[&str]) {
+    let (mut points, _) = play(of, Store::sqlite().await, None).await;
     assert!(points.len() >= 15, "{points:#?}");
+    points.retain(|point, _| steps.iter().any(|step| point.contains(step)));
+    for step in steps {
+        assert!(points.keys().any(|point| point.contains(step)), "never at {step}");
+    }
     for (point, times) in points {
         for nth in 1..=times.min(2) {
             let (_, ended) = play(of, Store::sqlite().await, Some((point.clone(), nth))).await;
@@ -122,6 +147,11 @@ async fn a_failing_rollout_survives_an_end_at_every_point() {
 #[tokio::test]
 async fn a_cancelled_rollout_survives_an_end_at_every_point() {
     every_point(Play::Cancelled).await;
+}
+
+#[tokio::test]
+async fn a_way_back_to_an_inactive_revision_survives_an_end_at_every_point() {
+    every_point_of(Play::Restored, &[".restore.", ".return.call."]).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Deployments over the SDK against the simulated ECS: every way they end, and what is true then.
 
+mod mishap;
+
 use app::account::Role;
 use app::deployment::{DeploymentPort, DeploymentState as Word, FailureClass};
 use app::error::ApiError;
@@ -444,6 +446,12 @@ async fn a_person_rolls_back_to_the_adopted_baseline() {
         assert_eq!((effects.registered, effects.updated), (1, 2));
         assert!(refused(&rollout, &rollout.second).await.is_some());
         assert_eq!(good(&rollout).await, [rollout.first.clone()]);
+        rollout
+            .engine
+            .allow_again(&ada, &id, "it was the till")
+            .await
+            .unwrap();
+        assert!(good(&rollout).await.contains(&rollout.second));
     }
 }
 

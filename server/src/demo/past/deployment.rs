@@ -137,7 +137,8 @@ impl Writer<'_> {
                 before: Before {
                     deployment: rollout_id(&("before", deployment.id)),
                     task_definition: before.and_then(task_definition_of).unwrap_or_else(runs_now),
-                    firing: Vec::new(),
+                    firing: None,
+                    older: Vec::new(),
                     rules: Rules {
                         bake_seconds: 10,
                         deadline_seconds: 1200,

@@ -7,7 +7,8 @@ use crate::aws::{
     EcsService, EcsTask, ServiceDeployment, ServiceDeploymentStatus as Status, ServiceRevision,
     short_task_definition,
 };
-use crate::deployment::state::{Failure, Following, Rollout, State};
+use crate::deployment::failure::Failure;
+use crate::deployment::state::{Following, Rollout, State};
 
 /// How long an endpoint that says COMPLETED has to show tasks that prove it.
 const PROOF: Millis = 30_000;
@@ -70,7 +71,7 @@ fn by_record(
         Status::Successful if foreign => stop(
             following
                 .clone()
-                .needs_human(superseded(&following.registered, primary)),
+                .needs_human(Failure::outside(superseded(&following.registered, primary))),
         ),
         Status::Successful => match digest_of(revision, &seen.tasks, &subject.container) {
             Some(digest) if digest == subject.digest => Step::go(
@@ -81,7 +82,7 @@ fn by_record(
                 format!("{} is SUCCESSFUL.", record.arn),
             ),
             Some(other) => stop(following.clone().undo(
-                Failure::of_image(format!(
+                Failure::of_rollout(format!(
                     "ECS says SUCCESSFUL, but the slot runs {other} instead of {}.",
                     subject.digest
                 )),
@@ -92,40 +93,40 @@ fn by_record(
             ))),
         },
         Status::RollbackSuccessful => match primary {
-            Some(primary) if primary.task_definition == before.task_definition => stop(
-                following
-                    .clone()
-                    .rolled_back(Failure::of_image(format!("The rollout failed and ECS rolled it back.{said}"))),
-            ),
+            Some(primary) if primary.task_definition == before.task_definition => {
+                let sentence = format!("The rollout failed and ECS rolled it back.{said}");
+                let failure = if record.triggered_alarms.is_empty() {
+                    Failure::of_rollout(sentence)
+                } else {
+                    Failure::of_image(sentence)
+                };
+                stop(following.clone().rolled_back(failure))
+            }
             Some(primary) if primary.id == following.rollout.deployment && now < subject.deadline_at => {
                 Step::wait(&State::Following(following.clone()), "ECS says it rolled back; waiting until its service shows it.")
             }
-            _ => stop(following.clone().needs_human(Failure {
-                sentence: format!(
-                    "ECS says it rolled back, but the service does not run {} again.{said}",
-                    short_task_definition(&before.task_definition)
-                ),
-                class: None,
-                blames_image: true,
-            })),
+            _ => stop(following.clone().needs_human(Failure::of_rollout(format!(
+                "ECS says it rolled back, but the service does not run {} again.{said}",
+                short_task_definition(&before.task_definition)
+            )))),
         },
         Status::Stopped | Status::RollbackFailed if foreign => stop(
             following
                 .clone()
-                .needs_human(superseded(&following.registered, primary)),
+                .needs_human(Failure::outside(superseded(&following.registered, primary))),
         ),
         Status::Stopped => stop(following.clone().undo(
-            Failure::of_image(format!("The rollout failed and ECS stopped it without going back.{said}")),
+            Failure::of_rollout(format!("The rollout failed and ECS stopped it without going back.{said}")),
             now,
         )),
         Status::RollbackFailed => stop(following.clone().undo(
-            Failure::of_image(format!("The rollout failed, and so did ECS's own way back.{said}")),
+            Failure::of_rollout(format!("The rollout failed, and so did ECS's own way back.{said}")),
             now,
         )),
         Status::Pending | Status::InProgress | Status::Other(_) if foreign => stop(
             following
                 .clone()
-                .needs_human(superseded(&following.registered, primary)),
+                .needs_human(Failure::outside(superseded(&following.registered, primary))),
         ),
         status => give_up(subject, following, now).unwrap_or_else(|| {
             let detail = match status {
@@ -174,7 +175,7 @@ fn by_service(
                         format!("{} is COMPLETED.", ours.id),
                     ),
                     Ok(digests) => stop(following.clone().undo(
-                        Failure::of_image(format!(
+                        Failure::of_rollout(format!(
                             "ECS says COMPLETED, but tasks run {} instead of {}.",
                             digests.join(", "),
                             subject.digest
@@ -192,7 +193,7 @@ fn by_service(
                 }
             }
             Some("FAILED") if keeps_none => stop(following.clone().undo(
-                Failure::of_image(format!(
+                Failure::of_rollout(format!(
                     "The rollout failed. ECS says: {}",
                     ours.rollout_reason.as_deref().unwrap_or("nothing more")
                 )),
@@ -231,13 +232,13 @@ fn by_service(
             stop(
                 following
                     .clone()
-                    .rolled_back(Failure::of_image(format!("The rollout failed and ECS rolled it back.{said}"))),
+                    .rolled_back(Failure::of_rollout(format!("The rollout failed and ECS rolled it back.{said}"))),
             )
         }
         (_, Some(primary)) if primary.task_definition != registered.before.task_definition => stop(
             following
                 .clone()
-                .needs_human(superseded(registered, Some(primary))),
+                .needs_human(Failure::outside(superseded(registered, Some(primary)))),
         ),
         _ => give_up(subject, following, now).unwrap_or_else(|| {
             Step::wait(
@@ -251,8 +252,8 @@ fn by_service(
 /// Cancelled by a person, or too late.
 fn give_up(subject: &Subject, following: &Following, now: Millis) -> Option<Step> {
     let failure = match &subject.cancelled {
-        Some(why) => Failure::of_image(format!("Cancelled while it rolled out: {why}")),
-        None if now >= subject.deadline_at => Failure::of_image(format!(
+        Some(why) => Failure::outside(format!("Cancelled while it rolled out: {why}")),
+        None if now >= subject.deadline_at => Failure::of_rollout(format!(
             "ECS did not end the rollout until the deadline; {}",
             progress(&following.rollout)
         )),
@@ -310,59 +311,4 @@ fn running_digests(tasks: &[EcsTask], container: &str) -> Result<Vec<String>, &'
         })
         .collect::<Option<Vec<_>>>()
         .ok_or("its tasks do not say which digest they run")
-}
-
-pub(super) fn bake(
-    subject: &Subject,
-    seen: &Observed,
-    following: &Following,
-    evidence: &str,
-    until: Millis,
-    now: Millis,
-) -> Step {
-    let primary = seen.service.as_ref().and_then(EcsService::primary);
-    if primary.is_none_or(|primary| primary.id != following.rollout.deployment) {
-        return stop(
-            following
-                .clone()
-                .needs_human(superseded(&following.registered, primary)),
-        );
-    }
-    if let Some(why) = &subject.cancelled {
-        let failure = Failure::of_image(format!("Cancelled while it was watched: {why}"));
-        return stop(following.clone().undo(failure, now));
-    }
-    let before = &following.registered.before;
-    let new: Vec<&str> = seen
-        .firing
-        .iter()
-        .filter(|name| !before.firing.contains(name))
-        .map(String::as_str)
-        .collect();
-    if !new.is_empty() {
-        return stop(following.clone().undo(
-            Failure::of_image(format!(
-                "It rolled out, and then {} fired while it was watched.",
-                new.join(" and ")
-            )),
-            now,
-        ));
-    }
-    if now < until {
-        let alarms = before.rules.alarms.len();
-        return Step::wait(
-            &subject.state,
-            format!(
-                "Watching for {} s; {} of {alarms} alarms fire.",
-                before.rules.bake_seconds,
-                seen.firing.len()
-            ),
-        );
-    }
-    Step::go(
-        State::Succeeded {
-            following: following.clone(),
-        },
-        evidence,
-    )
 }

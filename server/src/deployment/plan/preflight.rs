@@ -3,9 +3,11 @@
 use app::deployment::FailureClass;
 use app::text::Millis;
 
+use super::follow::stop;
 use super::{Image, Observed, Record, Step, Subject, rollout_of, rollout_of_record, superseded};
 use crate::aws::{EcsService, last_part, short_task_definition};
-use crate::deployment::state::{Before, Failure, Registered, State};
+use crate::deployment::failure::Failure;
+use crate::deployment::state::{Before, Registered, State};
 
 /// The service as it must be to be deployed to; the failure says what stands against it.
 fn deployable(seen: &Observed) -> Result<&EcsService, Failure> {
@@ -40,13 +42,18 @@ fn deployable(seen: &Observed) -> Result<&EcsService, Failure> {
 
 /// Why it must not go on, whatever ECS shows: a person cancelled it, or its train may not go.
 fn stopped(subject: &Subject, seen: &Observed) -> Option<Failure> {
-    if let Some(why) = &subject.cancelled {
-        return Some(Failure::outside(format!("Cancelled before ECS was told: {why}")));
-    }
-    let why = seen.barred.as_ref()?;
-    Some(Failure::outside(format!(
-        "It may not be deployed any more: {why}. Nothing was changed."
-    )))
+    cancelled(subject).or_else(|| {
+        let why = seen.barred.as_ref()?;
+        Some(Failure::of_sealing(format!(
+            "It may not be deployed any more: {why}. Nothing was changed."
+        )))
+    })
+}
+
+/// A person cancelled it before ECS was told.
+pub(super) fn cancelled(subject: &Subject) -> Option<Failure> {
+    let why = subject.cancelled.as_ref()?;
+    Some(Failure::outside(format!("Cancelled before ECS was told: {why}")))
 }
 
 pub(super) fn check(subject: &Subject, seen: &Observed, now: Millis) -> Step {
@@ -60,7 +67,7 @@ pub(super) fn check(subject: &Subject, seen: &Observed, now: Millis) -> Step {
     if let Some(base) = &subject.base_task_definition
         && *base != service.task_definition
     {
-        return Step::unchanged(Failure::outside(format!(
+        return Step::unchanged(Failure::of_sealing(format!(
             "The service runs {} now, but the manifest was sealed on {}. Seal it again.",
             short_task_definition(&service.task_definition),
             short_task_definition(base)
@@ -100,10 +107,21 @@ pub(super) fn check(subject: &Subject, seen: &Observed, now: Millis) -> Step {
         deployment: primary.id.clone(),
         task_definition: primary.task_definition.clone(),
         firing: seen.firing.clone(),
+        older: service
+            .deployments
+            .iter()
+            .map(|deployment| deployment.id.clone())
+            .chain(seen.records.iter().cloned())
+            .collect(),
         rules: seen.rules.clone(),
     };
+    let unread = if before.firing.is_none() {
+        " Its alarms could not be read; those that fire after the rollout count as having fired before."
+    } else {
+        ""
+    };
     let detail = format!(
-        "The service is ACTIVE and runs {} ({}); the image is in ECR.",
+        "The service is ACTIVE and runs {} ({}); the image is in ECR.{unread}",
         short_task_definition(&before.task_definition),
         before.deployment
     );
@@ -152,9 +170,9 @@ pub(super) fn prepare(subject: &Subject, seen: &Observed, registered: &Registere
     let primary = service.primary();
     match primary {
         Some(primary) if primary.id != registered.before.deployment => {
-            Step::unchanged(superseded(registered, Some(primary)))
+            Step::unchanged(Failure::of_sealing(superseded(registered, Some(primary))))
         }
-        None => Step::unchanged(superseded(registered, None)),
+        None => Step::unchanged(Failure::of_sealing(superseded(registered, None))),
         Some(primary) if primary.task_definition == registered.task_definition => Step::go(
             registered.clone().follow(rollout_of(primary, seen, true)),
             format!("{} runs it already; ECS needs to be told nothing.", primary.id),
@@ -171,8 +189,11 @@ pub(super) fn update(subject: &Subject, seen: &Observed, registered: &Registered
         return Step::unchanged(Failure::outside("ECS does not know this service any more."));
     };
     let before = &registered.before;
+    // One that was there before ECS was told belongs to an earlier deployment, also where it brings the same revision.
     let ours = service.deployments.iter().find(|deployment| {
-        deployment.task_definition == registered.task_definition && deployment.id != before.deployment
+        deployment.task_definition == registered.task_definition
+            && deployment.id != before.deployment
+            && !before.older.contains(&deployment.id)
     });
     if let Some(ours) = ours {
         return Step::go(
@@ -214,20 +235,17 @@ pub(super) fn update(subject: &Subject, seen: &Observed, registered: &Registered
                 task_definition: registered.task_definition.clone(),
             }
         }
-        primary if seen.record == Record::NotShown => Step::unchanged(superseded(registered, primary)),
+        primary if seen.record == Record::NotShown => {
+            Step::unchanged(Failure::of_sealing(superseded(registered, primary)))
+        }
         primary => {
-            let mut failure = superseded(registered, primary);
-            failure
-                .sentence
-                .push_str(" Whether ours was begun before that cannot be read from this endpoint.");
-            let detail = failure.sentence.clone();
-            Step::go(
-                State::NeedsHuman {
-                    following: None,
-                    failure,
-                },
-                detail,
-            )
+            let foreign = superseded(registered, primary);
+            stop(State::NeedsHuman {
+                following: None,
+                failure: Failure::outside(format!(
+                    "{foreign} Whether ours was begun before that cannot be read from this endpoint."
+                )),
+            })
         }
     }
 }

@@ -2,8 +2,12 @@
 
 use app::deployment::{DeploymentKind, DeploymentState as Word};
 
+mod trouble;
+
 use super::*;
-use crate::aws::{EcsDeployment, EcsService, EcsTask, ServiceDeploymentStatus as Status, TaskContainer};
+use crate::aws::{
+    AwsError, EcsDeployment, EcsService, EcsTask, ServiceDeploymentStatus as Status, TaskContainer,
+};
 use crate::deployment::state::{Before, Following, Undoing, Way};
 
 const NOW: Millis = 1_000_000;
@@ -69,7 +73,8 @@ fn registered() -> Registered {
         before: Before {
             deployment: "ecs-svc/1".to_owned(),
             task_definition: OLD.to_owned(),
-            firing: vec!["old-alarm".to_owned()],
+            firing: Some(vec!["old-alarm".to_owned()]),
+            older: vec![],
             rules: Rules {
                 bake_seconds: 60,
                 deadline_seconds: 600,
@@ -98,7 +103,9 @@ fn undoing(way: Way) -> State {
         following: following(),
         failure: Failure::of_image("It failed."),
         way,
+        back: None,
         deadline_at: NOW + 600_000,
+        extended: false,
     })
 }
 
@@ -113,6 +120,7 @@ fn subject(state: State) -> Subject {
         cancelled: None,
         deadline_at: NOW + 600_000,
         since: NOW - 60_000,
+        looked_at: NOW,
         state,
     }
 }
@@ -398,7 +406,7 @@ fn baking_ends_by_time_alarm_or_stranger() {
     assert_eq!(next_of(bake(NOW + 1), &quiet), "wait");
     assert_eq!(next_of(bake(NOW), &quiet), "go succeeded");
     let firing = |name: &str| Observed {
-        firing: vec![name.to_owned()],
+        firing: Some(vec![name.to_owned()]),
         ..quiet.clone()
     };
     assert_eq!(next_of(bake(NOW + 1), &firing("alarm")), "go undo");
@@ -538,22 +546,6 @@ fn an_endless_way_back_calls_a_person() {
     let mut seen = seen(before("IN_PROGRESS"));
     seen.record = record("2", Status::RollbackInProgress, None);
     assert_eq!(short(&next(&late, &seen, NOW)), "go needs-human");
-}
-
-#[test]
-fn without_aws_it_waits_until_its_deadline() {
-    let cause = AwsError::Unreachable("no route".to_owned());
-    let mut subject = subject(State::Following(following()));
-    assert_eq!(short(&unread(&subject, &cause, NOW)), "wait");
-    assert_eq!(short(&unread(&subject, &cause, NOW + 600_000)), "go undo");
-    subject.state = State::Updating(registered());
-    assert_eq!(short(&unread(&subject, &cause, NOW + 600_000)), "go needs-human");
-    subject.state = State::Preflight;
-    assert_eq!(
-        short(&unread(&subject, &AwsError::Denied("no".to_owned()), NOW)),
-        "go failed-unchanged"
-    );
-    assert_eq!(State::Preflight.word(), Word::Preflight);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use app::text::Millis;
 use super::follow::stop;
 use super::{Observed, Record, Step, Subject, rollout_of, superseded};
 use crate::aws::{EcsService, ServiceDeploymentStatus as Status, short_task_definition};
-use crate::deployment::state::{Rollout, Undoing, Way};
+use crate::deployment::state::{Back, Rollout, Undoing, Way};
 
 pub(super) fn undo(subject: &Subject, seen: &Observed, undoing: &Undoing, now: Millis) -> Step {
     let Some(service) = seen.service.as_ref() else {
@@ -23,16 +23,48 @@ pub(super) fn undo(subject: &Subject, seen: &Observed, undoing: &Undoing, now: M
         Way::Return {
             rollout: Some(rollout),
         } => follow_back(seen, service, undoing, rollout),
+        Way::Restore => restore(subject, seen, service, undoing),
     };
     match step {
         Step::Go { .. } => step,
-        _ if now >= undoing.deadline_at => stop(
-            undoing
-                .clone()
-                .stuck("The slot could not be put back until the deadline for that."),
-        ),
+        _ if now >= undoing.deadline_at => extended(subject, undoing, now).unwrap_or_else(|| {
+            stop(
+                undoing
+                    .clone()
+                    .stuck("The slot could not be put back until the deadline for that."),
+            )
+        }),
         step => step,
     }
+}
+
+/// With a new deadline, once, where nobody looked while the old one passed.
+pub(super) fn extended(subject: &Subject, undoing: &Undoing, now: Millis) -> Option<Step> {
+    (subject.unattended(now) && !undoing.extended).then(|| {
+        Step::go(
+            undoing.clone().extend(now),
+            "Nobody looked while the deadline passed: it is set anew, once.",
+        )
+    })
+}
+
+/// Whether a task definition is what the slot is to return to, or what ran before itself.
+fn returns(undoing: &Undoing, task_definition: &str) -> bool {
+    task_definition == undoing.target()
+        || task_definition == undoing.following.registered.before.task_definition
+}
+
+fn put_back(undoing: &Undoing) -> Step {
+    let to = undoing.clone().done();
+    let other = undoing.back.as_ref().and_then(|back| back.digest.as_ref());
+    let detail = match (other, to.failure()) {
+        (Some(_), Some(failure)) => failure.sentence.clone(),
+        _ => format!(
+            "The service runs {} again.",
+            short_task_definition(undoing.target())
+        ),
+    };
+    Step::go(to, detail)
 }
 
 fn status(seen: &Observed) -> Option<&Status> {
@@ -67,13 +99,12 @@ fn decide(subject: &Subject, seen: &Observed, undoing: &Undoing) -> Step {
 }
 
 fn by_ecs(subject: &Subject, seen: &Observed, service: &EcsService, undoing: &Undoing, record: &str) -> Step {
-    let before = &undoing.following.registered.before;
     match status(seen) {
         Some(Status::Pending | Status::InProgress) => {
             let primary = service.primary();
             let ours = primary.is_some_and(|primary| primary.id == undoing.following.rollout.deployment);
             if !ours {
-                let foreign = superseded(&undoing.following.registered, primary).sentence;
+                let foreign = superseded(&undoing.following.registered, primary);
                 return stop(undoing.clone().stuck(&foreign));
             }
             if !seen.settled {
@@ -89,15 +120,9 @@ fn by_ecs(subject: &Subject, seen: &Observed, service: &EcsService, undoing: &Un
         Some(Status::RollbackSuccessful) => {
             let back = service
                 .primary()
-                .is_some_and(|primary| primary.task_definition == before.task_definition);
+                .is_some_and(|primary| returns(undoing, &primary.task_definition));
             if back {
-                Step::go(
-                    undoing.clone().done(),
-                    format!(
-                        "The service runs {} again.",
-                        short_task_definition(&before.task_definition)
-                    ),
-                )
+                put_back(undoing)
             } else {
                 Step::wait(
                     &subject.state,
@@ -116,20 +141,26 @@ fn by_ecs(subject: &Subject, seen: &Observed, service: &EcsService, undoing: &Un
 fn turn_back(subject: &Subject, seen: &Observed, service: &EcsService, undoing: &Undoing) -> Step {
     let before = &undoing.following.registered.before;
     match service.primary() {
-        Some(primary) if primary.task_definition == before.task_definition => Step::go(
-            undoing.clone().by(Way::Return {
-                rollout: Some(rollout_of(primary, seen, primary.id == before.deployment)),
-            }),
-            format!(
-                "ECS rolls out {} as {}.",
-                short_task_definition(&before.task_definition),
-                primary.id
-            ),
-        ),
+        Some(primary) if returns(undoing, &primary.task_definition) => {
+            let mut undoing = undoing.clone();
+            undoing.back = undoing
+                .back
+                .filter(|back| back.task_definition == primary.task_definition);
+            Step::go(
+                undoing.by(Way::Return {
+                    rollout: Some(rollout_of(primary, seen, primary.id == before.deployment)),
+                }),
+                format!(
+                    "ECS rolls out {} as {}.",
+                    short_task_definition(&primary.task_definition),
+                    primary.id
+                ),
+            )
+        }
         Some(primary) if primary.id == undoing.following.rollout.deployment => {
             if seen.settled {
                 Step::Update {
-                    task_definition: before.task_definition.clone(),
+                    task_definition: undoing.target().to_owned(),
                 }
             } else {
                 Step::wait(
@@ -139,28 +170,19 @@ fn turn_back(subject: &Subject, seen: &Observed, service: &EcsService, undoing: 
             }
         }
         primary => {
-            let foreign = superseded(&undoing.following.registered, primary).sentence;
+            let foreign = superseded(&undoing.following.registered, primary);
             stop(undoing.clone().stuck(&foreign))
         }
     }
 }
 
 fn follow_back(seen: &Observed, service: &EcsService, undoing: &Undoing, rollout: &Rollout) -> Step {
-    let before = &undoing.following.registered.before;
     let primary = service.primary();
     let Some(back) = primary.filter(|primary| primary.id == rollout.deployment) else {
-        let foreign = superseded(&undoing.following.registered, primary).sentence;
+        let foreign = superseded(&undoing.following.registered, primary);
         return stop(undoing.clone().stuck(&foreign));
     };
-    let done = || {
-        Step::go(
-            undoing.clone().done(),
-            format!(
-                "The service runs {} again.",
-                short_task_definition(&before.task_definition)
-            ),
-        )
-    };
+    let done = || put_back(undoing);
     let failed = || {
         stop(
             undoing
@@ -178,7 +200,7 @@ fn follow_back(seen: &Observed, service: &EcsService, undoing: &Undoing, rollout
         (None, None) if seen.settled && service.deployments.len() == 1 && back.desired > 0 && back.running >= back.desired => {
             stop(undoing.clone().stuck(&format!(
                 "The service was pointed at {} again, whose tasks run; this endpoint does not say whether that rollout ended well.",
-                short_task_definition(&before.task_definition)
+                short_task_definition(undoing.target())
             )))
         }
         _ => {
@@ -190,5 +212,45 @@ fn follow_back(seen: &Observed, service: &EcsService, undoing: &Undoing, rollout
             };
             Step::wait(&undoing.clone().by(way), detail)
         }
+    }
+}
+
+/// The revision that ran before is INACTIVE: its content becomes a new one, or that of another known-good image where its
+/// own is gone.
+fn restore(subject: &Subject, seen: &Observed, service: &EcsService, undoing: &Undoing) -> Step {
+    let ours = service
+        .primary()
+        .is_some_and(|primary| primary.id == undoing.following.rollout.deployment);
+    if !ours {
+        return Step::go(
+            undoing.clone().by(Way::Return { rollout: None }),
+            "The service does not run ours any more.",
+        );
+    }
+    let Some(restorable) = &seen.restorable else {
+        return stop(undoing.clone().stuck(
+            "The image that ran before is gone from ECR, and no other is known to run well in this slot: there is nothing to return to.",
+        ));
+    };
+    if let Some(existing) = &restorable.existing {
+        let undoing = Undoing {
+            back: Some(Back {
+                task_definition: existing.clone(),
+                digest: restorable.digest.clone(),
+            }),
+            ..undoing.clone()
+        };
+        return Step::go(
+            undoing.by(Way::Return { rollout: None }),
+            format!("{} is there to return to.", short_task_definition(existing)),
+        );
+    }
+    if seen.settled {
+        Step::Register
+    } else {
+        Step::wait(
+            &subject.state,
+            "A call made before may still show its effect; looking again before another.",
+        )
     }
 }
