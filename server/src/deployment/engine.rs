@@ -9,20 +9,19 @@ use std::time::Duration;
 use anyhow::Context;
 use app::text::Millis;
 use futures::StreamExt;
-use serde_json::Value;
 
 use super::evidence::{self, News};
 use super::failure::Failure;
 use super::hooks::{DepartureCheck, ReopenTrains, TrainRow};
-use super::journal::{Page, good_place};
+use super::journal::Page;
 use super::lease::{CALL, Lease, Lost};
 use super::observe::{TAG, Unread, back_tag, names_image, rules};
 use super::plan::{self, Observed, Step, Subject};
 use super::state::{Back, Facts, Registered, State, Undoing, Way};
 use super::store::{self, Deployment};
-use crate::aws::{Aws, AwsError, EcsService, Purpose, Scope, short_task_definition, with_image};
-use crate::crypto::{Cipher, canonical_json, sha256_hex};
-use crate::db::{Db, Inconsistent, Tx};
+use crate::aws::{Aws, AwsError, EcsService, Purpose, Scope, short_task_definition};
+use crate::crypto::Cipher;
+use crate::db::{Db, Inconsistent};
 use crate::failpoint::failpoint;
 use crate::policy::{self, Policy};
 use crate::service::{Slot, slot_by_id};
@@ -478,7 +477,10 @@ impl Deployments {
     async fn turn(&self, work: &Work<'_>, to: &State, detail: &str) -> anyhow::Result<Led> {
         let made = match (to, &work.deployment.row.content) {
             (State::Registering(before), None) => {
-                match self.make_content(work, &before.task_definition).await? {
+                match self
+                    .make_content(&work.deployment, &work.slot, &before.task_definition)
+                    .await?
+                {
                     Ok(content) => Some(content),
                     Err(cause) => {
                         return self
@@ -504,7 +506,7 @@ impl Deployments {
         let mut tx = self.db.begin().await?;
         work.news.keep(&mut tx, &work.subject.id).await?;
         if let Some(content) = made {
-            self.keep_content(&mut tx, work, &content).await?;
+            self.keep_content(&mut tx, &work.subject.id, &content).await?;
         }
         page.turn(&mut tx, to, detail).await?;
         if to.at_rest() {
@@ -535,65 +537,9 @@ impl Deployments {
         tx.commit().await?;
         Ok(Led::Waits)
     }
-
-    /// The task definition's content as it was sealed.
-    pub(super) fn content(&self, deployment: &Deployment) -> anyhow::Result<Value> {
-        let row = &deployment.row;
-        let sealed = row
-            .content
-            .as_deref()
-            .context("the deployment has no content yet")?;
-        let text = self.cipher.open(&format!("deployment/{}", row.id), sealed)?;
-        anyhow::ensure!(
-            row.content_sha256.as_deref() == Some(sha256_hex(text.as_bytes()).as_str()),
-            Inconsistent {
-                table: "deployment",
-                id: row.id.clone(),
-                what: "its content is not the one whose sha256 was sealed".to_owned(),
-            }
-        );
-        serde_json::from_str(&text).context("its content is not JSON")
-    }
-
-    /// Makes the content of a deployment that came without: what runs now, with the image set.
-    async fn make_content(&self, work: &Work<'_>, base: &str) -> anyhow::Result<Result<String, AwsError>> {
-        let row = &work.deployment.row;
-        let read = async {
-            let ecs = self.aws.ecs(&scope(&work.slot), Purpose::Read).await?;
-            ecs.task_definition(base).await
-        };
-        let found = match read.await {
-            Ok(found) => found,
-            Err(cause) => return Ok(Err(cause)),
-        };
-        let image = format!("{}@{}", row.image_repository, row.digest);
-        let content = with_image(&found.content, &work.slot.container, &image)
-            .with_context(|| format!("{base} has no container {}", work.slot.container))?;
-        Ok(Ok(canonical_json(&content)))
-    }
-
-    async fn keep_content(&self, tx: &mut Tx, work: &Work<'_>, content: &str) -> sqlx::Result<()> {
-        let id = &work.subject.id;
-        let sealed = self.cipher.seal(tx.ids(), &format!("deployment/{id}"), content);
-        sqlx::query(
-            "UPDATE deployment SET content = $1, content_sha256 = $2 WHERE id = $3 AND content IS NULL",
-        )
-        .bind(sealed)
-        .bind(sha256_hex(content.as_bytes()))
-        .bind(id)
-        .execute(tx.connection())
-        .await?;
-        Ok(())
-    }
-
-    /// The content of a known-good image.
-    pub(super) fn good_content(&self, slot_id: &str, digest: &str, sealed: &str) -> anyhow::Result<Value> {
-        let text = self.cipher.open(&good_place(slot_id, digest), sealed)?;
-        Ok(serde_json::from_str(&text)?)
-    }
 }
 
-fn scope(slot: &Slot) -> Scope {
+pub(super) fn scope(slot: &Slot) -> Scope {
     Scope {
         account: slot.account.clone(),
         region: slot.region.clone(),

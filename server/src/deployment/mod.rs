@@ -9,6 +9,7 @@
 //! that its intent is written before it, and ECS is read again before it is called again.
 
 mod actions;
+mod content;
 pub mod diagnose;
 mod engine;
 mod evidence;
