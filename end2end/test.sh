@@ -10,6 +10,15 @@ scratch=$(mktemp -d)
 # PostgreSQL runs as a user of its own and has to get through here.
 chmod 711 "$scratch"
 failed=()
+mkdir "$scratch/log"
+
+# tell NAME: what in a failed stage's output says why, once more at the end, where one looks first.
+tell() {
+  echo "══ $1 failed; from its output:"
+  sed 's/\x1b\[[0-9;]*m//g' "$scratch/log/$1" \
+    | grep -E -A 8 -e '^ *[✘×]' -e '^ *FAIL' -e '^FAILED' -e '^ +[0-9]+\) ' -e '(^| )[Ee]rror(:|\[)' -e ' ERROR ' -e 'panicked at' \
+    | cut -c 1-240 | tail -n 40 || tail -n 20 "$scratch/log/$1"
+}
 
 finish() {
   [ -d "$scratch/postgres" ] && end2end/postgres.sh stop "$scratch/postgres" >/dev/null 2>&1
@@ -23,7 +32,7 @@ stage() {
   shift
   started=$(date +%s)
   echo "══ $name"
-  if "$@"; then
+  if "$@" 2>&1 | tee "$scratch/log/$name"; then
     echo "══ $name: ok, $(($(date +%s) - started)) s"
   else
     echo "══ $name: FAILED, $(($(date +%s) - started)) s"
@@ -56,6 +65,7 @@ stage "real endpoints" end2end/real/run.sh "$CARGO_TARGET_DIR"
 
 echo "══ all of it: $(($(date +%s) - began)) s"
 if [ ${#failed[@]} -gt 0 ]; then
+  for name in "${failed[@]}"; do tell "$name"; done
   printf 'failed: %s\n' "${failed[@]}" >&2
   exit 1
 fi
