@@ -61,6 +61,7 @@ CREATE TABLE person_grant (
     who TEXT NOT NULL,
     role TEXT NOT NULL,
     environment TEXT,
+    team TEXT,
     granted_by TEXT NOT NULL,
     granted_at BIGINT NOT NULL
 );
@@ -307,7 +308,6 @@ CREATE TABLE train (
     version BIGINT NOT NULL,
     held_by TEXT,
     held_why TEXT,
-    captain_id TEXT,
     captain TEXT,
     created_at BIGINT NOT NULL,
     sealed_at BIGINT,

@@ -9,6 +9,8 @@ test("a release that exits is rolled back, explained, and kept away until Ada al
   const ada = await logIn("Ada Devops");
   await ada.goto("/");
   const slot = cell(ada, SERVICE, "staging");
+  // The demo world's own newest build has to be there first: one that waits yet would be deployed after the failure.
+  await expect(slot.locator(".behind.even")).toBeVisible(long);
   const sha = await push(SERVICE, "develop", "omar", "Send mails twice as fast\n\nrelease: exits");
 
   await test.step("it boards staging and fails; the board says so", async () => {

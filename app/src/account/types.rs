@@ -12,7 +12,7 @@ worded! {
         Viewer = "viewer", "Viewer", Neutral;
         /// Sees and pulls.
         Junior = "junior", "Junior developer", Neutral;
-        /// Deploys to development and staging, approves for production.
+        /// Deploys to development and staging, approves for production, configures what their own team owns.
         Senior = "senior", "Senior developer", Neutral;
         /// Deploys everywhere, configures.
         Lead = "lead", "Lead", Neutral;
@@ -43,13 +43,15 @@ worded! {
     }
 }
 
-/// A role held, everywhere or in one environment only.
+/// A role held: everywhere, in one environment, for what one team owns, or for that in one environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     /// The role.
     pub role: Role,
-    /// The one environment it is held in; `None` is everywhere.
+    /// The one environment it is held in; `None` is every one.
     pub environment: Option<String>,
+    /// The one team whose services it is held for; `None` is everybody's.
+    pub team: Option<String>,
 }
 
 /// The person or machine on whose behalf something is done: the first argument of every service function.

@@ -45,8 +45,8 @@ pub const PERSONAS: &[Persona] = &[
         subject: "acme-1003",
         login: "sena",
         name: "Sena Senior",
-        groups: &["yardmaster-seniors"],
-        about: "Deploys to development and staging, may approve production",
+        groups: &["yardmaster-seniors", "team-orders"],
+        about: "Deploys to development and staging, may approve production, configures team orders",
     },
     Persona {
         subject: "acme-1004",

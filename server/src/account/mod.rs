@@ -3,5 +3,5 @@
 mod pages;
 mod store;
 
-pub use pages::Accounts;
+pub use pages::{Accounts, described};
 pub use store::{Identity, LoggedIn, SESSION_KEY, actor_of, grant, log_in, log_out, people_with_rights};

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use app::account::{AccountPort, Actor, LoginProvider, Me, People, Permission, SessionView, UnmatchedAuthor};
+use app::account::{
+    AccountPort, Actor, Grant, LoginProvider, Me, People, Permission, SessionView, UnmatchedAuthor,
+};
 use app::error::ApiError;
 use app::text::Millis;
 use async_trait::async_trait;
@@ -145,15 +147,19 @@ impl AccountPort for Accounts {
     }
 }
 
+/// "Senior developer of team storefront in staging"
+pub fn described(grant: &Grant) -> String {
+    let role = grant.role.word();
+    match (&grant.team, &grant.environment) {
+        (None, None) => format!("{role} everywhere"),
+        (None, Some(environment)) => format!("{role} in {environment}"),
+        (Some(team), None) => format!("{role} of team {team}"),
+        (Some(team), Some(environment)) => format!("{role} of team {team} in {environment}"),
+    }
+}
+
 fn rights(actor: &Actor) -> Vec<String> {
-    let mut lines: Vec<String> = actor
-        .grants
-        .iter()
-        .map(|grant| match &grant.environment {
-            None => format!("{} everywhere", grant.role.word()),
-            Some(environment) => format!("{} in {environment}", grant.role.word()),
-        })
-        .collect();
+    let mut lines: Vec<String> = actor.grants.iter().map(described).collect();
     let can: Vec<&str> = Permission::ALL
         .iter()
         .filter(|right| may_somewhere(actor, **right))

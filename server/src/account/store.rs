@@ -157,20 +157,24 @@ async fn grants(db: &Db, person: &PersonRow) -> anyhow::Result<Vec<Grant>> {
         .map(|revision| revision.policy.grants(&groups))
         .unwrap_or_default();
     let verified = person.email.as_deref().filter(|_| person.email_verified == 1);
-    let by_hand: Vec<(String, Option<String>)> = sqlx::query_as(
-        "SELECT role, environment FROM person_grant WHERE who = $1 OR who = $2 ORDER BY granted_at",
+    let by_hand: Vec<(String, Option<String>, Option<String>)> = sqlx::query_as(
+        "SELECT role, environment, team FROM person_grant WHERE who = $1 OR who = $2 ORDER BY granted_at",
     )
     .bind(&person.id)
     .bind(verified)
     .fetch_all(db.read())
     .await?;
-    for (role, environment) in by_hand {
+    for (role, environment, team) in by_hand {
         let role = role.parse::<Role>().map_err(|what| crate::db::Inconsistent {
             table: "person_grant",
             id: person.id.clone(),
             what,
         })?;
-        let grant = Grant { role, environment };
+        let grant = Grant {
+            role,
+            environment,
+            team,
+        };
         if !grants.contains(&grant) {
             grants.push(grant);
         }
@@ -182,28 +186,24 @@ async fn grants(db: &Db, person: &PersonRow) -> anyhow::Result<Vec<Grant>> {
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn grant(
-    db: &Db,
-    actor: &Actor,
-    who: &str,
-    role: Role,
-    environment: Option<&str>,
-) -> anyhow::Result<()> {
+pub async fn grant(db: &Db, actor: &Actor, who: &str, grant: &Grant) -> anyhow::Result<()> {
     let mut tx = db.begin().await?;
     let (id, now) = (tx.id("grt"), tx.now());
-    sqlx::query("INSERT INTO person_grant (id, who, role, environment, granted_by, granted_at) VALUES ($1, $2, $3, $4, $5, $6)")
+    sqlx::query("INSERT INTO person_grant (id, who, role, environment, team, granted_by, granted_at) VALUES ($1, $2, $3, $4, $5, $6, $7)")
         .bind(id)
         .bind(who.to_lowercase())
-        .bind(role.as_str())
-        .bind(environment)
+        .bind(grant.role.as_str())
+        .bind(&grant.environment)
+        .bind(&grant.team)
         .bind(&actor.id)
         .bind(now)
         .execute(tx.connection())
         .await?;
     tx.audit(
         Entry::new(actor, "account.grant", who, who)
-            .with("role", role.word())
-            .with("environment", environment.unwrap_or("everywhere")),
+            .with("role", grant.role.word())
+            .with("environment", grant.environment.as_deref().unwrap_or("every one"))
+            .with("team", grant.team.as_deref().unwrap_or("every one")),
     );
     tx.changes_verdicts();
     tx.commit().await?;

@@ -33,6 +33,8 @@ pub struct Consent {
     pub idle: Vec<(String, String)>,
     /// When the first approval that stands runs out.
     pub expires_at: Option<Millis>,
+    /// The team that owns every service on it; `None` where there is more than one.
+    pub team: Option<String>,
 }
 
 /// A sealed train, and the policy and time by which its consent is counted.
@@ -68,6 +70,7 @@ pub async fn consent(
     let sealed_by = (asked.sealed.by != "system").then(|| asked.sealed.by.clone());
     Ok(Consent::of(Inputs {
         environment: asked.environment,
+        team: crate::train::team(db, asked.train).await?,
         policy_revision: asked.policy_revision,
         sealed: asked.sealed,
         people,
@@ -82,6 +85,8 @@ pub async fn consent(
 pub struct Inputs<'a> {
     /// What policy says.
     pub environment: &'a Environment,
+    /// The team that owns every service on the train.
+    pub team: Option<String>,
     /// The newest policy revision.
     pub policy_revision: i64,
     /// What was sealed.
@@ -103,6 +108,7 @@ impl Consent {
     pub fn of(inputs: Inputs<'_>) -> Self {
         let mut consent = Self {
             authors: inputs.authors,
+            team: inputs.team,
             editors: inputs
                 .editors
                 .iter()
@@ -168,7 +174,7 @@ impl Consent {
 
     /// Why somebody may not approve this train; `None` where they may.
     pub fn objection(&self, environment: &Environment, person: &Actor) -> Option<String> {
-        if let Err(refusal) = role(environment, person) {
+        if let Err(refusal) = role(environment, self.team.as_deref(), person) {
             return Some(refusal);
         }
         if self.authors.people.contains(&person.id) {
@@ -207,27 +213,26 @@ fn names(people: &[(String, String)]) -> String {
         .join(", ")
 }
 
-/// Refuses somebody whose roles do not let them approve in an environment: the right, and one of policy's roles.
+/// Refuses somebody whose roles do not let them approve in an environment what is `team`'s: the right, and one of
+/// policy's roles.
 ///
 /// # Errors
 /// Who may instead.
-pub fn role(environment: &Environment, person: &Actor) -> Result<(), String> {
+pub fn role(environment: &Environment, team: Option<&str>, person: &Actor) -> Result<(), String> {
     if !person.id.starts_with("usr_") {
         return Err("Only a person can approve.".to_owned());
     }
     let place = Place::In {
         environment: &environment.name,
         protected: environment.protected,
+        team,
     };
     auth::require(person, Permission::Approve, place).map_err(|refusal| refusal.to_string())?;
     let roles = &environment.approvals.roles;
-    let holds = person.grants.iter().any(|grant| {
-        roles.contains(&grant.role)
-            && grant
-                .environment
-                .as_ref()
-                .is_none_or(|only| *only == environment.name)
-    });
+    let holds = person
+        .grants
+        .iter()
+        .any(|grant| roles.contains(&grant.role) && auth::holds(grant, place));
     if roles.is_empty() || holds {
         Ok(())
     } else {

@@ -69,7 +69,8 @@ pub async fn reject(
     }
     let (sealed, _) = sealed(facts, manifest)?;
     // Authors may refuse their own work; only consent asks for somebody else.
-    consent::role(&facts.environment, actor).map_err(ApiError::Forbidden)?;
+    let team = crate::train::team(db, &facts.train.id).await.or_internal()?;
+    consent::role(&facts.environment, team.as_deref(), actor).map_err(ApiError::Forbidden)?;
     let before = standing(db, facts, sealed, actor).await?;
     if before.as_ref().is_some_and(|one| one.approved == 0) {
         return Ok(());

@@ -33,8 +33,8 @@ impl People {
         )
         .fetch_all(db.read())
         .await?;
-        let by_hand: Vec<(String, String, Option<String>)> =
-            sqlx::query_as("SELECT who, role, environment FROM person_grant ORDER BY granted_at, id")
+        let by_hand: Vec<(String, String, Option<String>, Option<String>)> =
+            sqlx::query_as("SELECT who, role, environment, team FROM person_grant ORDER BY granted_at, id")
                 .fetch_all(db.read())
                 .await?;
         let mapped: Vec<(String, String, String)> =
@@ -46,12 +46,13 @@ impl People {
             let email = email.filter(|_| verified == 1).map(|email| email.to_lowercase());
             let groups: Vec<String> = serde_json::from_str(&groups)?;
             let mut grants = policy.grants(&groups);
-            for (who, role, environment) in &by_hand {
+            for (who, role, environment, team) in &by_hand {
                 if *who == id || email.as_deref() == Some(who.as_str()) {
                     let role = role.parse().map_err(anyhow::Error::msg)?;
                     grants.push(app::account::Grant {
                         role,
                         environment: environment.clone(),
+                        team: team.clone(),
                     });
                 }
             }

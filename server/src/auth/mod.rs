@@ -6,5 +6,5 @@ mod oidc;
 mod permission;
 mod return_to;
 
-pub use permission::{Place, matrix, may, may_somewhere, require, require_view, system};
+pub use permission::{Place, holds, matrix, may, may_somewhere, one_team, require, require_view, system};
 pub use return_to::safe_path;

@@ -14,7 +14,16 @@ pub enum Place<'a> {
         environment: &'a str,
         /// As policy says.
         protected: bool,
+        /// The team that owns all of what is acted on; `None` where nobody does, or more than one.
+        team: Option<&'a str>,
     },
+}
+
+/// The team that owns all of several services; `None` where nobody does, or more than one.
+pub fn one_team<'a>(teams: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let mut teams = teams.into_iter();
+    let first = teams.next().filter(|first| !first.is_empty())?;
+    teams.all(|other| other == first).then_some(first)
 }
 
 /// Yardmaster itself.
@@ -25,13 +34,14 @@ pub fn system() -> Actor {
         grants: vec![Grant {
             role: Role::Devops,
             environment: None,
+            team: None,
         }],
         session: None,
     }
 }
 
-/// Whether a role carries a right at a place.
-const fn carries(role: Role, permission: Permission, place: Place<'_>) -> bool {
+/// Whether a role carries a right at a place. `own`: it is held for one team, and the place is that team's.
+const fn carries(role: Role, permission: Permission, place: Place<'_>, own: bool) -> bool {
     let protected = matches!(place, Place::In { protected: true, .. });
     match permission {
         Permission::View | Permission::Audit => true,
@@ -41,20 +51,32 @@ const fn carries(role: Role, permission: Permission, place: Place<'_>) -> bool {
             Role::Senior => !protected,
             _ => false,
         },
-        Permission::Configure => matches!(role, Role::Lead | Role::Devops),
+        Permission::Configure => match role {
+            Role::Lead | Role::Devops => true,
+            Role::Senior => own,
+            _ => false,
+        },
     }
+}
+
+/// Whether a role is held at a place.
+pub fn holds(grant: &Grant, place: Place<'_>) -> bool {
+    let (here, owner) = match place {
+        Place::Anywhere => (None, None),
+        Place::In {
+            environment, team, ..
+        } => (Some(environment), team),
+    };
+    (grant.environment.is_none() || grant.environment.as_deref() == here)
+        && (grant.team.is_none() || grant.team.as_deref() == owner)
 }
 
 /// Whether somebody may do something somewhere.
 pub fn may(actor: &Actor, permission: Permission, place: Place<'_>) -> bool {
+    // A role held for a part lets its holder see everything, and act on that part alone.
+    let sees = matches!(permission, Permission::View | Permission::Audit);
     actor.grants.iter().any(|grant| {
-        let applies = match (&grant.environment, place) {
-            (None, _) => true,
-            (Some(only), Place::In { environment, .. }) => only == environment,
-            // A role held in one environment lets its holder see pages, but act nowhere else.
-            (Some(_), Place::Anywhere) => matches!(permission, Permission::View | Permission::Audit),
-        };
-        applies && carries(grant.role, permission, place)
+        (sees || holds(grant, place)) && carries(grant.role, permission, place, grant.team.is_some())
     })
 }
 
@@ -66,15 +88,22 @@ pub fn require(actor: &Actor, permission: Permission, place: Place<'_>) -> Resul
     if may(actor, permission, place) {
         return Ok(());
     }
-    let roles: Vec<&str> = Role::ALL
-        .iter()
-        .filter(|role| carries(**role, permission, place))
-        .map(|role| role.word())
-        .collect();
-    let at = match place {
-        Place::Anywhere => String::new(),
-        Place::In { environment, .. } => format!(" in {environment}"),
+    let (at, owner) = match place {
+        Place::Anywhere => (String::new(), None),
+        Place::In {
+            environment, team, ..
+        } => (format!(" in {environment}"), team),
     };
+    let roles: Vec<String> = Role::ALL
+        .iter()
+        .filter_map(|role| match owner {
+            _ if carries(*role, permission, place, false) => Some(role.word().to_owned()),
+            Some(team) if carries(*role, permission, place, true) => {
+                Some(format!("{} of team {team}", role.word()))
+            }
+            _ => None,
+        })
+        .collect();
     Err(ApiError::Forbidden(format!(
         "You may not {}{at}: that takes one of the roles {}.",
         permission.word(),
@@ -97,43 +126,31 @@ pub fn require_view(actor: &Actor) -> Result<(), ApiError> {
 /// Whether somebody has a right in at least one environment.
 pub fn may_somewhere(actor: &Actor, permission: Permission) -> bool {
     actor.grants.iter().any(|grant| {
-        let name = grant.environment.as_deref().unwrap_or("");
-        carries(
-            grant.role,
-            permission,
-            Place::In {
-                environment: name,
-                protected: false,
-            },
-        ) || carries(
-            grant.role,
-            permission,
-            Place::In {
-                environment: name,
-                protected: true,
-            },
-        )
+        [false, true].into_iter().any(|protected| {
+            let place = Place::In {
+                environment: grant.environment.as_deref().unwrap_or(""),
+                protected,
+                team: grant.team.as_deref(),
+            };
+            carries(grant.role, permission, place, grant.team.is_some())
+        })
     })
 }
 
 /// The whole matrix as text: one line a role, one column a right and kind of environment.
 pub fn matrix() -> String {
+    let place = |environment, protected| Place::In {
+        environment,
+        protected,
+        team: Some("storefront"),
+    };
+    let (unprotected, protected) = (place("development", false), place("production", true));
     let places = [
-        ("anywhere", Place::Anywhere),
-        (
-            "unprotected",
-            Place::In {
-                environment: "development",
-                protected: false,
-            },
-        ),
-        (
-            "protected",
-            Place::In {
-                environment: "production",
-                protected: true,
-            },
-        ),
+        ("anywhere", Place::Anywhere, false),
+        ("unprotected", unprotected, false),
+        ("protected", protected, false),
+        ("own team's unprotected", unprotected, true),
+        ("own team's protected", protected, true),
     ];
     let mut text = String::new();
     for permission in Permission::ALL {
@@ -141,15 +158,12 @@ pub fn matrix() -> String {
         for role in Role::ALL {
             let cells: Vec<String> = places
                 .iter()
-                .map(|(name, place)| {
-                    format!(
-                        "{name} {}",
-                        if carries(*role, *permission, *place) {
-                            "✔"
-                        } else {
-                            "✘"
-                        }
-                    )
+                .map(|(name, place, own)| {
+                    let mark = match carries(*role, *permission, *place, *own) {
+                        true => "✔",
+                        false => "✘",
+                    };
+                    format!("{name} {mark}")
                 })
                 .collect();
             text.push_str(&format!("  {:<9} {}\n", role.as_str(), cells.join("  ")));

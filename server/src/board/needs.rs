@@ -38,10 +38,11 @@ pub async fn needs(db: &Db, mirrors: &Mirrors, sight: &Sight, actor: &Actor) -> 
     Ok(needs)
 }
 
-fn place(environment: &Environment) -> Place<'_> {
+fn place<'a>(environment: &'a Environment, team: Option<&'a str>) -> Place<'a> {
     Place::In {
         environment: &environment.name,
         protected: environment.protected,
+        team,
     }
 }
 
@@ -71,8 +72,9 @@ async fn trains(db: &Db, loader: &Loader, sight: &Sight, actor: &Actor) -> Resul
             .policy
             .as_deref()
             .and_then(|policy| policy.environment(&train.environment));
-        let Some(environment) =
-            environment.filter(|environment| may(actor, Permission::Deploy, place(environment)))
+        let team = train::team(db, &train.id).await.or_internal()?;
+        let Some(environment) = environment
+            .filter(|environment| may(actor, Permission::Deploy, place(environment, team.as_deref())))
         else {
             continue;
         };
@@ -125,8 +127,8 @@ fn of_slot(sight: &Sight, slot: &Slot, actor: &Actor) -> Vec<Need> {
         .policy
         .as_deref()
         .and_then(|policy| policy.environment(&slot.environment));
-    let Some(environment) =
-        environment.filter(|environment| may(actor, Permission::Deploy, place(environment)))
+    let Some(environment) = environment
+        .filter(|environment| may(actor, Permission::Deploy, place(environment, Some(&slot.team))))
     else {
         return Vec::new();
     };

@@ -1,7 +1,7 @@
 //! `yardmaster user grant`
 
 use anyhow::Result;
-use app::account::Role;
+use app::account::{Grant, Role};
 use clap::Subcommand;
 
 use super::{ConfigFile, operator};
@@ -19,6 +19,9 @@ pub(super) enum Verb {
         /// Only in this environment.
         #[arg(long)]
         environment: Option<String>,
+        /// Only for this team's services.
+        #[arg(long)]
+        team: Option<String>,
         #[command(flatten)]
         config: ConfigFile,
     },
@@ -29,15 +32,17 @@ pub(super) async fn run(verb: Verb) -> Result<()> {
         who,
         role,
         environment,
+        team,
         config,
     } = verb;
     let db = program::open(&config.load()?).await?;
-    account::grant(&db, &operator(), &who, role, environment.as_deref()).await?;
-    println!(
-        "{who} is {} {}",
-        role.word(),
-        environment.map_or_else(|| "everywhere".to_owned(), |name| format!("in {name}"))
-    );
+    let grant = Grant {
+        role,
+        environment,
+        team,
+    };
+    account::grant(&db, &operator(), &who, &grant).await?;
+    println!("{who} is {}", account::described(&grant));
     db.close().await;
     Ok(())
 }

@@ -86,6 +86,7 @@ impl DeploymentPort for Deployments {
         let place = Place::In {
             environment,
             protected,
+            team: Some(&slot.team),
         };
         let mut targets = Vec::new();
         for good in known_good(&self.db, &slot.id).await.or_internal()? {
@@ -170,6 +171,7 @@ impl DeploymentPort for Deployments {
             Place::In {
                 environment,
                 protected,
+                team: Some(&slot.team),
             },
         )?;
         let reason = given(reason)?;
@@ -280,6 +282,7 @@ impl DeploymentPort for Deployments {
             Place::In {
                 environment: &slot.environment,
                 protected,
+                team: Some(&slot.team),
             },
         )?;
         let reason = given(reason)?;
@@ -324,6 +327,7 @@ impl DeploymentPort for Deployments {
             Place::In {
                 environment: &slot.environment,
                 protected,
+                team: Some(&slot.team),
             },
         )?;
         let reason = given(reason)?;
@@ -360,6 +364,7 @@ impl DeploymentPort for Deployments {
             Place::In {
                 environment: &slot.environment,
                 protected,
+                team: Some(&slot.team),
             },
         )?;
         let reason = given(reason)?;

@@ -60,6 +60,7 @@ impl Deployments {
         let place = Place::In {
             environment: &slot.environment,
             protected,
+            team: Some(&slot.team),
         };
         let repository = Some(row.image_repository.as_str());
         let steps: Vec<StepRow> = sqlx::query_as(

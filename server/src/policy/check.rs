@@ -1,5 +1,7 @@
 //! What makes a document sound.
 
+use std::collections::BTreeSet;
+
 use super::groups::GroupRole;
 use super::{Policy, PolicyError, Source};
 
@@ -89,12 +91,28 @@ impl Policy {
     fn check_groups(&self) -> Result<(), PolicyError> {
         for (group, given) in &self.groups {
             for role in given {
-                if let GroupRole::In { environment, .. } = role
+                let GroupRole::Within {
+                    environment, team, ..
+                } = role
+                else {
+                    continue;
+                };
+                if let Some(environment) = environment
                     && self.environment(environment).is_none()
                 {
                     let known: Vec<&str> = self.environments.iter().map(|one| one.name.as_str()).collect();
                     return Err(PolicyError(format!(
                         "group `{group}`: there is no environment `{environment}`; the environments are {}",
+                        known.join(", ")
+                    )));
+                }
+                if let Some(team) = team
+                    && (team.is_empty() || !self.services.iter().any(|service| service.team == *team))
+                {
+                    let known: BTreeSet<&str> = self.services.iter().map(|one| one.team.as_str()).collect();
+                    let known: Vec<&str> = known.into_iter().filter(|team| !team.is_empty()).collect();
+                    return Err(PolicyError(format!(
+                        "group `{group}`: no [[service]] belongs to a team `{team}`; the teams are {}",
                         known.join(", ")
                     )));
                 }

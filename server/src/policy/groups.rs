@@ -9,18 +9,23 @@ use serde::{Deserialize, Serialize};
 
 use super::Policy;
 
-/// A role that a group gives, everywhere or in one environment: `"lead"` or `{ role = "lead", environment = "staging" }`.
+/// A role that a group gives: `"lead"`, or where it is held for a part only
+/// `{ role = "senior", team = "storefront", environment = "staging" }`, of which the last two may each be left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum GroupRole {
     /// Everywhere.
     Everywhere(Role),
-    /// In one environment.
-    In {
+    /// For a part.
+    Within {
         /// The role.
         role: Role,
-        /// The environment.
-        environment: String,
+        /// In this environment only.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        environment: Option<String>,
+        /// For this team's services only.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        team: Option<String>,
     },
 }
 
@@ -33,10 +38,16 @@ impl Policy {
                 GroupRole::Everywhere(role) => Grant {
                     role: *role,
                     environment: None,
+                    team: None,
                 },
-                GroupRole::In { role, environment } => Grant {
+                GroupRole::Within {
+                    role,
+                    environment,
+                    team,
+                } => Grant {
                     role: *role,
-                    environment: Some(environment.clone()),
+                    environment: environment.clone(),
+                    team: team.clone(),
                 },
             })
             .collect();
@@ -95,7 +106,9 @@ impl<'de> Deserialize<'de> for GroupRole {
             type Value = GroupRole;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(r#"a role as "lead" or { role = "lead", environment = "staging" }"#)
+                f.write_str(
+                    r#"a role as "lead", { role = "lead", environment = "staging" } or { role = "senior", team = "storefront" }"#,
+                )
             }
 
             fn visit_str<E: Error>(self, word: &str) -> Result<GroupRole, E> {
@@ -103,17 +116,23 @@ impl<'de> Deserialize<'de> for GroupRole {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<GroupRole, A::Error> {
-                let (mut given, mut place) = (None, None);
+                let (mut given, mut environment, mut team) = (None, None, None);
                 while let Some(key) = map.next_key::<String>()? {
                     match key.as_str() {
                         "role" => given = Some(role(&map.next_value::<String>()?)?),
-                        "environment" => place = Some(map.next_value()?),
-                        other => return Err(Error::unknown_field(other, &["role", "environment"])),
+                        "environment" => environment = Some(map.next_value()?),
+                        "team" => team = Some(map.next_value()?),
+                        other => return Err(Error::unknown_field(other, &["role", "environment", "team"])),
                     }
                 }
-                Ok(GroupRole::In {
-                    role: given.ok_or_else(|| Error::missing_field("role"))?,
-                    environment: place.ok_or_else(|| Error::missing_field("environment"))?,
+                let role = given.ok_or_else(|| Error::missing_field("role"))?;
+                if environment.is_none() && team.is_none() {
+                    return Err(Error::missing_field("environment` or `team"));
+                }
+                Ok(GroupRole::Within {
+                    role,
+                    environment,
+                    team,
                 })
             }
         }

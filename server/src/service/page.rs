@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use super::facts::Facts;
 use super::{Slot, settle};
 use crate::audit::Entry;
-use crate::auth::{Place, require, require_view};
+use crate::auth::{Place, may_somewhere, one_team, require, require_view};
 use crate::aws::short_task_definition;
 use crate::board::{Boards, Sight, freshness};
 use crate::db::{Db, Inconsistent};
@@ -78,7 +78,7 @@ impl Services {
     /// Roll back by hand, or why not.
     async fn roll_back(&self, actor: &Actor, sight: &Sight, slot: &Slot) -> sqlx::Result<Choice> {
         let label = format!("Roll back {} in {}", slot.service, slot.environment);
-        let place = place(sight.policy.as_deref(), &slot.environment);
+        let place = place(sight.policy.as_deref(), &slot.environment, Some(&slot.team));
         let refused = require(actor, Permission::RollBack, place)
             .err()
             .map(|refusal| refusal.to_string());
@@ -101,11 +101,12 @@ impl Services {
     }
 }
 
-fn place<'a>(policy: Option<&Policy>, environment: &'a str) -> Place<'a> {
+fn place<'a>(policy: Option<&Policy>, environment: &'a str, team: Option<&'a str>) -> Place<'a> {
     let known = policy.and_then(|policy| policy.environment(environment));
     Place::In {
         environment,
         protected: known.is_some_and(|environment| environment.protected),
+        team,
     }
 }
 
@@ -205,7 +206,11 @@ impl ServicePort for Services {
             .fetch_all(self.db.read())
             .await
             .or_internal()?;
-        let why_not = require(actor, Permission::Configure, Place::Anywhere).err();
+        // Which of them somebody may map is decided by the service that they say it is.
+        let why_not = match may_somewhere(actor, Permission::Configure) {
+            true => None,
+            false => require(actor, Permission::Configure, Place::Anywhere).err(),
+        };
         Ok(Unmapped {
             now: sight.now,
             services,
@@ -216,7 +221,7 @@ impl ServicePort for Services {
     }
 
     async fn map(&self, actor: &Actor, arn: &str, service: &str, container: &str) -> Result<(), ApiError> {
-        require(actor, Permission::Configure, Place::Anywhere)?;
+        require_view(actor)?;
         let (service, container) = (service.trim(), container.trim());
         let policy = policy::current(&self.db)
             .await
@@ -249,6 +254,24 @@ impl ServicePort for Services {
                 "No environment is bound to cluster {cluster} in account {account}, {region}. Add it to the policy as [[environment]] first."
             )));
         };
+        // Both what it is said to be and what it was until now have to be theirs to configure.
+        let teams: Vec<String> = sqlx::query_scalar(
+            "SELECT team FROM service WHERE name = $1
+             UNION ALL
+             SELECT service.team FROM slot JOIN service ON service.id = slot.service_id
+             WHERE slot.ecs_service_arn = $2",
+        )
+        .bind(service)
+        .bind(arn)
+        .fetch_all(tx.connection())
+        .await
+        .or_internal()?;
+        let place = Place::In {
+            environment: &environment.name,
+            protected: environment.protected,
+            team: one_team(teams.iter().map(String::as_str)),
+        };
+        require(actor, Permission::Configure, place)?;
         let now = tx.now();
         sqlx::query(
             "INSERT INTO mapping (arn, service, container, mapped_by, mapped_at) VALUES ($1, $2, $3, $4, $5)

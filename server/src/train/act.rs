@@ -159,7 +159,7 @@ pub async fn seal(
     let (text, sha256) = manifest.sealed().map_err(anyhow::Error::from)?;
 
     let mut tx = db.begin().await?;
-    let train = facts.train.clone().seal(Sealed {
+    let train = facts.train.clone().under(actor).seal(Sealed {
         at: tx.now(),
         by: actor.id.clone(),
         manifest: text,
@@ -289,7 +289,7 @@ async fn leave(
     findings: &[gate::Finding],
 ) -> Result<bool, Refused> {
     let mut tx = db.begin().await?;
-    let train = train.depart(Departure {
+    let train = train.under(actor).depart(Departure {
         at: tx.now(),
         by: actor.id.clone(),
         epoch,

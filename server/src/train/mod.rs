@@ -68,6 +68,22 @@ pub async fn open(db: &Db) -> Result<Vec<Train>, Refused> {
     store::open_trains(db.read()).await
 }
 
+/// The team that owns every service on a train; `None` where there is more than one, or nobody does.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn team(db: &Db, train: &str) -> sqlx::Result<Option<String>> {
+    let teams: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT service.team FROM car
+         JOIN slot ON slot.id = car.slot_id JOIN service ON service.id = slot.service_id
+         WHERE car.train_id = $1",
+    )
+    .bind(train)
+    .fetch_all(db.read())
+    .await?;
+    Ok(crate::auth::one_team(teams.iter().map(String::as_str)).map(str::to_owned))
+}
+
 /// Ended trains of a line with numbers below `before`, newest first.
 ///
 /// # Errors

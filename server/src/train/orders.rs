@@ -169,9 +169,11 @@ impl Trains {
             .ok_or_else(|| {
                 ApiError::Conflict(format!("Policy has no environment {} now.", train.environment))
             })?;
+        let team = super::team(&self.db, &train.id).await.or_internal()?;
         let place = Place::In {
             environment: &train.environment,
             protected,
+            team: team.as_deref(),
         };
         auth::require(actor, Permission::Deploy, place)?;
         Ok(train)

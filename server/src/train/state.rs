@@ -1,6 +1,7 @@
 //! What a train can be. Transitions consume the old state and answer the new one or say why they can't; a row that
 //! fits none of these is an error that names it. Cars are in `car`, the SQL in `store`.
 
+use app::account::Actor;
 use app::text::Millis;
 use app::train::TrainState;
 use sqlx::FromRow;
@@ -29,7 +30,7 @@ pub struct Train {
     pub version: i64,
     /// Who holds it and why; lies over any state before the end.
     pub held: Option<Held>,
-    /// Captain's name.
+    /// Name of the person answerable for it: who sealed it or let it go first. Nobody, while only Yardmaster did.
     pub captain: Option<String>,
     /// When it began to board.
     pub created_at: Millis,
@@ -144,6 +145,15 @@ impl Train {
         match self.phase {
             Phase::Boarding => Ok(self.to(Phase::Sealed(sealed))),
             _ => Err(self.not("sealed")),
+        }
+    }
+
+    /// Makes a person its captain where it has none.
+    pub fn under(self, actor: &Actor) -> Self {
+        let person = actor.id.starts_with("usr_").then(|| actor.name.clone());
+        Self {
+            captain: self.captain.or(person),
+            ..self
         }
     }
 

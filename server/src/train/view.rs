@@ -192,9 +192,11 @@ async fn choices(
                 .map(|environment| environment.protected)
         })
         .unwrap_or(true);
+    let team = super::team(&trains.db, &train.id).await.or_internal()?;
     let place = Place::In {
         environment: &train.environment,
         protected,
+        team: team.as_deref(),
     };
     let deploy = auth::require(actor, Permission::Deploy, place)
         .err()
@@ -222,7 +224,8 @@ async fn choices(
             consent.objection(&facts.environment, actor)
         }
     });
-    let reject = consent.map(|(facts, _)| approval::role(&facts.environment, actor).err());
+    let reject = consent
+        .map(|(facts, consent)| approval::role(&facts.environment, consent.team.as_deref(), actor).err());
     let unready = || {
         let facts = facts?;
         let ready = facts.cars.iter().any(|car| {

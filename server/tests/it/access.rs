@@ -12,7 +12,7 @@ use server::http::{page_paths, register_server_functions};
 
 use crate::support::browser::{Browser, Page};
 use crate::support::house::House;
-use crate::support::store::{Store, somebody};
+use crate::support::store::{Store, of_team, somebody};
 
 const HOME: &str = "https://yard.example";
 
@@ -128,12 +128,49 @@ fn a_role_in_one_environment_opens_no_other() {
     let place = |environment, protected| auth::Place::In {
         environment,
         protected,
+        team: Some("shop"),
     };
     assert!(auth::may(&lead, Permission::Deploy, place("staging", false)));
     assert!(!auth::may(&lead, Permission::Deploy, place("production", true)));
     assert!(!auth::may(&lead, Permission::Deploy, auth::Place::Anywhere));
     assert!(!auth::may(&lead, Permission::Configure, auth::Place::Anywhere));
     assert!(auth::may(&lead, Permission::View, auth::Place::Anywhere));
+}
+
+#[test]
+fn a_role_for_one_team_acts_on_that_team_s_services_only() {
+    let mut senior = of_team("sena", Role::Senior, "shop");
+    let place = |environment, team| auth::Place::In {
+        environment,
+        protected: false,
+        team,
+    };
+    for permission in [Permission::Deploy, Permission::Configure] {
+        assert!(auth::may(&senior, permission, place("staging", Some("shop"))));
+        assert!(!auth::may(&senior, permission, place("staging", Some("orders"))));
+        assert!(!auth::may(&senior, permission, place("staging", None)));
+        assert!(!auth::may(&senior, permission, auth::Place::Anywhere));
+    }
+    assert!(auth::may(&senior, Permission::View, auth::Place::Anywhere));
+    let refusal = auth::require(&senior, Permission::Configure, place("staging", Some("orders")));
+    let said = refusal.unwrap_err().to_string();
+    assert!(said.contains("Senior developer of team orders"), "{said}");
+
+    senior.grants[0].environment = Some("staging".to_owned());
+    assert!(auth::may(
+        &senior,
+        Permission::Deploy,
+        place("staging", Some("shop"))
+    ));
+    assert!(!auth::may(
+        &senior,
+        Permission::Deploy,
+        place("development", Some("shop"))
+    ));
+    // A team's services have to be all of what is acted on.
+    assert_eq!(auth::one_team(["shop", "shop"]), Some("shop"));
+    assert_eq!(auth::one_team(["shop", "orders"]), None);
+    assert_eq!(auth::one_team([""]), None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -166,6 +166,25 @@ async fn a_train_departs_once_somebody_else_approved_it() {
 }
 
 #[tokio::test]
+async fn a_role_for_one_team_counts_for_trains_of_that_team() {
+    for sealed in Sealed::each().await {
+        sealed.world.person("ada", "seniors").await;
+        let sam = sealed.world.lead_of("sam", "orders").await;
+        let refusal = sealed.approve(&sam).await.unwrap_err();
+        assert!(matches!(refusal, ApiError::Forbidden(_)), "{refusal}");
+        let kim = sealed.world.lead_of("kim", "shop").await;
+        assert_eq!(sealed.now().await.may_approve, ["kim"]);
+        sealed.approve(&kim).await.unwrap();
+        assert_eq!(sealed.asked(&kim).await, ["production #1 can depart"]);
+        let refusal = sealed.depart(&sam).await.unwrap_err();
+        assert!(matches!(refusal, ApiError::Forbidden(_)), "{refusal}");
+        sealed.depart(&kim).await.unwrap();
+        // Who sealed it is its captain, whoever lets it go.
+        assert_eq!(sealed.now().await.captain.as_deref(), Some("lin"));
+    }
+}
+
+#[tokio::test]
 async fn committers_co_authors_and_whoever_started_the_build_may_not_approve() {
     let hand = Hand {
         author: "ada",

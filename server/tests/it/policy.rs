@@ -24,6 +24,11 @@ roles = ["lead"]
 
 [groups]
 shop-leads = ["lead", { role = "devops", environment = "staging" }]
+shop-seniors = [{ role = "senior", team = "shop" }]
+
+[[service]]
+name = "checkout"
+team = "shop"
 "#;
 
 #[test]
@@ -35,6 +40,10 @@ fn a_sound_document_is_taken_and_gives_its_roles() {
         .map(|grant| (grant.role, grant.environment.as_deref()))
         .collect();
     assert_eq!(given, [(Role::Lead, None), (Role::Devops, Some("staging"))]);
+    let grants = policy.grants(&["shop-seniors".to_owned()]);
+    assert_eq!(grants[0].team.as_deref(), Some("shop"));
+    let again = Policy::parse(&toml::to_string(&policy).unwrap()).unwrap();
+    assert_eq!(again, policy, "what is exported can be applied");
 }
 
 #[test]
@@ -60,6 +69,11 @@ fn each_mistake_is_answered_with_its_place_and_what_there_is() {
             "environment = \"staging\" }",
             "environment = \"prod\" }",
             &["group `shop-leads`", "`prod`", "staging, production"],
+        ),
+        (
+            "team = \"shop\" }",
+            "team = \"shopp\" }",
+            &["group `shop-seniors`", "`shopp`", "the teams are shop"],
         ),
         ("[\"lead\", {", "[3, {", &["group `shop-leads`", "a role as"]),
         ("roles = [\"lead\"]", "roles = [\"boss\"]", &["`boss`", all]),

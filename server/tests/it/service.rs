@@ -8,7 +8,7 @@ use server::git::Mirrors;
 use server::service::{Services, slot};
 
 use crate::support::cloud::{ACCOUNT, Cloud, OTHER, POLICY, apply};
-use crate::support::store::{Store, somebody};
+use crate::support::store::{Store, of_team, somebody};
 
 fn services(store: &Store) -> Services {
     let mirrors = Mirrors::new(store.db.clone(), std::env::temp_dir().join("no-mirrors"));
@@ -68,6 +68,19 @@ async fn what_is_unmapped_says_why_and_a_person_maps_it_at_once() {
             matches!(&refused, Err(ApiError::Conflict(text)) if text.contains("[[environment]]")),
             "{refused:?}"
         );
+
+        // A senior configures what their own team owns, and takes nothing away from others.
+        let shop = of_team("sho", Role::Senior, "shop");
+        let refused = services.map(&shop, &legacy, "catalog", "app").await;
+        assert!(
+            matches!(&refused, Err(ApiError::Forbidden(text)) if text.contains("team catalog")),
+            "{refused:?}"
+        );
+        assert!(services.unmapped(&shop).await.unwrap().why_not.is_none());
+        let catalog = of_team("cat", Role::Senior, "catalog");
+        services.map(&catalog, &legacy, "catalog", "app").await.unwrap();
+        let refused = services.map(&shop, &legacy, "checkout", "app").await;
+        assert!(matches!(refused, Err(ApiError::Forbidden(_))), "{refused:?}");
 
         cloud.aws.reset_calls();
         services.map(&ada, &legacy, "catalog", "app").await.unwrap();

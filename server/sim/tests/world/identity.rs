@@ -163,7 +163,10 @@ async fn a_person_logs_in_with_pkce_and_the_token_verifies_against_the_published
     assert_eq!(claims["exp"], START / 1000 + 3600);
     assert_eq!(claims["email"], "sena@acme.example");
     assert_eq!(claims["email_verified"], true);
-    assert_eq!(claims["groups"], serde_json::json!(["yardmaster-seniors"]));
+    assert_eq!(
+        claims["groups"],
+        serde_json::json!(["yardmaster-seniors", "team-orders"])
+    );
     let access = tokens["access_token"].as_str().unwrap();
     assert_eq!(
         claims["at_hash"],

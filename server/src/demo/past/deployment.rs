@@ -204,7 +204,7 @@ impl Writer<'_> {
             Cause::Baseline => None,
             Cause::Train { number } => {
                 let train: Option<(String, String, String)> = sqlx::query_as(
-                    "SELECT id, COALESCE(captain_id, 'system'), COALESCE(captain, 'Yardmaster')
+                    "SELECT id, COALESCE(departed_by, 'system'), COALESCE(captain, 'Yardmaster')
                      FROM train WHERE environment = $1 AND number = $2",
                 )
                 .bind(&deployment.environment)

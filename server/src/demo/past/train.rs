@@ -34,9 +34,9 @@ impl Writer<'_> {
         };
         let (captain_id, captain) = self.person(&train.captain);
         sqlx::query(
-            "INSERT INTO train (id, environment, number, express, state, revision, version, captain_id, captain, created_at, sealed_at,
+            "INSERT INTO train (id, environment, number, express, state, revision, version, captain, created_at, sealed_at,
                                 sealed_by, manifest, manifest_sha256, policy_revision, departed_at, departed_by, departed_epoch, ended_at, ended_why)
-             VALUES ($1, $2, $3, $4, $5, 1, 1, $6, $7, $8, $8, $6, $9, $10, 1, $11, $6, 0, $12, $13)",
+             VALUES ($1, $2, $3, $4, $5, 1, 1, $7, $8, $8, $6, $9, $10, 1, $11, $6, 0, $12, $13)",
         )
         .bind(id)
         .bind(&train.environment)

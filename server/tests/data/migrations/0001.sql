@@ -19,7 +19,7 @@ INSERT INTO slot (id, service_id, environment, ecs_service_arn, container, runni
 INSERT INTO task_definition (arn, family, revision, content, content_sha256, images, seen_at) VALUES ('arn:aws:ecs:eu-west-1:111122223333:task-definition/checkout:3', 'checkout', 3, 'v1.a.b', 'bb', '[]', 1772445600000);
 INSERT INTO service_revision (arn, task_definition, images, seen_at) VALUES ('arn:aws:ecs:eu-west-1:111122223333:service-revision/staging/acme-checkout/1', 'arn:aws:ecs:eu-west-1:111122223333:task-definition/checkout:3', '[]', 1772445600000);
 INSERT INTO alarm (account, region, name, state, reason, seen_at) VALUES ('444455556666', 'eu-west-1', 'checkout-production-5xx', 'OK', NULL, 1772445600000);
-INSERT INTO train (id, environment, number, express, state, revision, version, captain_id, captain, created_at) VALUES ('trn_1', 'staging', 1, 0, 'boarding', 1, 1, NULL, NULL, 1772445600000);
+INSERT INTO train (id, environment, number, express, state, revision, version, captain, created_at) VALUES ('trn_1', 'staging', 1, 0, 'boarding', 1, 1, NULL, 1772445600000);
 INSERT INTO train_editor (train_id, person_id) VALUES ('trn_1', 'usr_1');
 INSERT INTO car (id, train_id, slot_id, image_repository, digest, commit_id, branch, build_id, promoted_from, from_digest, position, state, note, deployment_id, base_task_definition, content, content_sha256, boarded_at, version) VALUES ('car_1', 'trn_1', 'slt_1', '111122223333.dkr.ecr.eu-west-1.amazonaws.com/acme/checkout', 'sha256:11', '77aa01c0', 'main', 'bld_1', NULL, NULL, 0, 'waiting', NULL, NULL, NULL, NULL, NULL, 1772445600000, 1);
 INSERT INTO gate_verdict (train_id, gate, service, verdict, sentence, resolve, since) VALUES ('trn_1', 'image exists', 'checkout', 'pass', 'It is in ECR.', NULL, 1772445600000);

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use app::account::Role;
+use app::account::{Grant, Role};
 use axum::Router;
 use server::account::Accounts;
 use server::auth::login::Logins;
@@ -153,7 +153,12 @@ impl House {
         self.execute("DELETE FROM person_grant").await;
         if let Some(role) = role {
             let who = format!("{persona}@acme.example");
-            server::account::grant(&self.store.db, &server::auth::system(), &who, role, None)
+            let grant = Grant {
+                role,
+                environment: None,
+                team: None,
+            };
+            server::account::grant(&self.store.db, &server::auth::system(), &who, &grant)
                 .await
                 .expect("grants");
         }

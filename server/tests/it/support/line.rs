@@ -13,7 +13,7 @@ use server::git::Mirrors;
 use server::policy;
 use server::train::Trains;
 
-use super::store::{Store, somebody};
+use super::store::{Store, of_team, somebody};
 
 pub const REPOSITORY: &str = "acme/checkout";
 pub const IMAGES: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/acme";
@@ -384,6 +384,16 @@ impl World {
                 _ => Role::Devops,
             },
         )
+    }
+
+    /// A lead for one team's services, by a grant of their own.
+    pub async fn lead_of(&self, name: &str, team: &str) -> Actor {
+        self.person(name, "none").await;
+        let lead = of_team(name, Role::Lead, team);
+        server::account::grant(&self.store.db, &server::auth::system(), &lead.id, &lead.grants[0])
+            .await
+            .expect("grants");
+        lead
     }
 
     pub async fn maps(&self, identity: &str, name: &str) {

@@ -110,7 +110,15 @@ pub fn somebody(name: &str, role: Role) -> Actor {
         grants: vec![Grant {
             role,
             environment: None,
+            team: None,
         }],
         session: None,
     }
+}
+
+/// Somebody with one role, for one team's services.
+pub fn of_team(name: &str, role: Role, team: &str) -> Actor {
+    let mut actor = somebody(name, role);
+    actor.grants[0].team = Some(team.to_owned());
+    actor
 }
