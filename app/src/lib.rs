@@ -39,6 +39,7 @@ pub mod server_functions {
     pub use crate::build::{LoadBuilds, LoadDeliveries};
     pub use crate::deployment::{
         AllowAgain, CancelDeployment, LoadDeployment, LoadRollbackPlan, ResolveDeployment, RollBack,
+        VouchForDeployment,
     };
     pub use crate::environment::LoadEnvironment;
     pub use crate::metric::LoadMetrics;

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{AllowAgain, CancelDeployment, DeploymentView, ResolveDeployment};
+use super::{AllowAgain, CancelDeployment, DeploymentView, ResolveDeployment, VouchForDeployment};
 use crate::ui::{Act, ActionNote, ReasonForm, Section, encode, part};
 
 /// Every act; kept by the page, so that their outcome outlives a redraw.
@@ -10,6 +10,7 @@ use crate::ui::{Act, ActionNote, ReasonForm, Section, encode, part};
 pub struct Acts {
     cancel: Act,
     resolve: Act,
+    vouch: Act,
     allow_again: Act,
 }
 
@@ -20,6 +21,7 @@ impl Acts {
         Self {
             cancel,
             resolve: cancel.and::<ResolveDeployment>(),
+            vouch: cancel.and::<VouchForDeployment>(),
             allow_again: cancel.and::<AllowAgain>(),
         }
     }
@@ -37,6 +39,7 @@ pub fn Actions(deployment: ReadSignal<DeploymentView>, acts: Acts) -> impl IntoV
         deployment.with(|deployment| {
             let choices = (
                 deployment.cancel.clone(),
+                deployment.vouch.clone(),
                 deployment.resolve.clone(),
                 deployment.allow_again.clone(),
             );
@@ -49,14 +52,17 @@ pub fn Actions(deployment: ReadSignal<DeploymentView>, acts: Acts) -> impl IntoV
         })
     });
     let forms = part(move || {
-        let (id, service, environment, (cancel, resolve, allow_again)) = shown.get();
+        let (id, service, environment, (cancel, vouch, resolve, allow_again)) = shown.get();
         let hidden = vec![("id", id.clone())];
         let rollback = format!("/rollback/{}/{}", encode(&service), encode(&environment));
         view! {
             <Section title="What you can do">
                 <div class="acts">
+                    {vouch.map(|choice| view! {
+                        <ReasonForm act=acts.vouch choice hidden=hidden.clone() asks="How you know that it runs well" primary=true/>
+                    })}
                     {resolve.map(|choice| view! {
-                        <ReasonForm act=acts.resolve choice hidden=hidden.clone() asks="What you found" primary=true/>
+                        <ReasonForm act=acts.resolve choice hidden=hidden.clone() asks="What you found"/>
                     })}
                     {cancel.map(|choice| view! {
                         <ReasonForm act=acts.cancel choice hidden=hidden.clone() asks="Why it is cancelled"/>

@@ -62,6 +62,12 @@ pub async fn resolve_deployment(id: String, reason: String) -> Result<(), ApiErr
     answer(backend()?.deployment.resolve(&actor()?, &id, reason.trim()).await)
 }
 
+/// Says that what a deployment brought runs well, where Yardmaster could not prove it.
+#[server(prefix = "/ui", endpoint = "deployment/vouch")]
+pub async fn vouch_for_deployment(id: String, reason: String) -> Result<(), ApiError> {
+    answer(backend()?.deployment.vouch(&actor()?, &id, reason.trim()).await)
+}
+
 /// Lets an image that failed in a slot board it again.
 #[server(prefix = "/ui", endpoint = "deployment/allow-again")]
 pub async fn allow_again(id: String, reason: String) -> Result<(), ApiError> {

@@ -32,6 +32,8 @@ pub trait DeploymentPort: Send + Sync {
     async fn cancel(&self, actor: &Actor, id: &str, reason: &str) -> Result<(), ApiError>;
     /// Says that a person has looked at a deployment that needed one; frees the slot.
     async fn resolve(&self, actor: &Actor, id: &str, reason: &str) -> Result<(), ApiError>;
+    /// Says of a deployment that needed a human that what it brought runs well: it has succeeded, on a person's word.
+    async fn vouch(&self, actor: &Actor, id: &str, reason: &str) -> Result<(), ApiError>;
     /// Lets an image that failed in a slot board it again.
     async fn allow_again(&self, actor: &Actor, id: &str, reason: &str) -> Result<(), ApiError>;
 }

@@ -188,6 +188,8 @@ pub struct DeploymentView {
     pub allow_again: Option<Choice>,
     /// Say that a person has looked (needs-human only).
     pub resolve: Option<Choice>,
+    /// Say that what it brought runs well, where a person has to.
+    pub vouch: Option<Choice>,
 }
 
 /// An image a slot could be rolled back to.

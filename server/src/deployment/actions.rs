@@ -63,7 +63,7 @@ impl Deployments {
         })
     }
 
-    async fn commit<T>(&self, tx: Tx, value: T) -> Result<T, ApiError> {
+    pub(super) async fn commit<T>(&self, tx: Tx, value: T) -> Result<T, ApiError> {
         tx.commit().await.or_internal()?;
         Ok(value)
     }
@@ -355,6 +355,10 @@ impl DeploymentPort for Deployments {
         tx.event("deployment", id);
         tx.event("slot", &slot.id);
         self.commit(tx, ()).await
+    }
+
+    async fn vouch(&self, actor: &Actor, id: &str, reason: &str) -> Result<(), ApiError> {
+        self.vouch_for(actor, id, given(reason)?).await
     }
 
     async fn allow_again(&self, actor: &Actor, id: &str, reason: &str) -> Result<(), ApiError> {

@@ -10,7 +10,7 @@ use super::evidence;
 use super::failure::Blame;
 use super::lease::{Lease, Lost};
 use super::state::{Facts, Rules, State};
-use super::store::Deployment;
+use super::store::{Deployment, Row};
 use crate::audit::Entry;
 use crate::auth::system;
 use crate::crypto::Cipher;
@@ -178,35 +178,8 @@ impl Page<'_> {
         told: Option<&(FailureClass, String)>,
     ) -> anyhow::Result<()> {
         let row = &self.before.row;
-        let now = tx.now();
         if let State::Succeeded { following } = to {
-            sqlx::query("UPDATE slot SET deployed_digest = $1, deployed_at = $2, drift = NULL WHERE id = $3")
-                .bind(&row.digest)
-                .bind(now)
-                .bind(&row.slot_id)
-                .execute(tx.connection())
-                .await?;
-            let place = good_place(&row.slot_id, &row.digest);
-            let content = self.cipher.open(
-                &format!("deployment/{}", row.id),
-                row.content.as_deref().unwrap_or_default(),
-            )?;
-            let content = self.cipher.seal(tx.ids(), &place, &content);
-            sqlx::query(
-                "INSERT INTO known_good (slot_id, digest, image_repository, task_definition, content, deployment_id, verified, at)
-                 VALUES ($1, $2, $3, $4, $5, $6, 1, $7)
-                 ON CONFLICT (slot_id, digest) DO UPDATE SET image_repository = $3, task_definition = $4, content = $5,
-                     deployment_id = $6, verified = 1, at = $7, bad_at = NULL, bad_why = NULL",
-            )
-            .bind(&row.slot_id)
-            .bind(&row.digest)
-            .bind(&row.image_repository)
-            .bind(&following.registered.task_definition)
-            .bind(content)
-            .bind(&row.id)
-            .bind(now)
-            .execute(tx.connection())
-            .await?;
+            runs_well(tx, self.cipher, row, &following.registered.task_definition).await?;
         }
         if let Some(failure) = to.failure() {
             let sealing = failure.blame == Blame::Sealing && to.word() != DeploymentState::NeedsHuman;
@@ -244,6 +217,44 @@ impl Page<'_> {
     fn entry(&self, actor: &Actor, action: &str) -> Entry {
         entry(actor, action, self.before, self.slot)
     }
+}
+
+/// What a deployment brought runs well: it is what the slot is to run, and known-good there.
+pub(super) async fn runs_well(
+    tx: &mut Tx,
+    cipher: &Cipher,
+    row: &Row,
+    task_definition: &str,
+) -> anyhow::Result<()> {
+    let now = tx.now();
+    sqlx::query("UPDATE slot SET deployed_digest = $1, deployed_at = $2, drift = NULL WHERE id = $3")
+        .bind(&row.digest)
+        .bind(now)
+        .bind(&row.slot_id)
+        .execute(tx.connection())
+        .await?;
+    let place = good_place(&row.slot_id, &row.digest);
+    let content = cipher.open(
+        &format!("deployment/{}", row.id),
+        row.content.as_deref().unwrap_or_default(),
+    )?;
+    let content = cipher.seal(tx.ids(), &place, &content);
+    sqlx::query(
+        "INSERT INTO known_good (slot_id, digest, image_repository, task_definition, content, deployment_id, verified, at)
+         VALUES ($1, $2, $3, $4, $5, $6, 1, $7)
+         ON CONFLICT (slot_id, digest) DO UPDATE SET image_repository = $3, task_definition = $4, content = $5,
+             deployment_id = $6, verified = 1, at = $7, bad_at = NULL, bad_why = NULL",
+    )
+    .bind(&row.slot_id)
+    .bind(&row.digest)
+    .bind(&row.image_repository)
+    .bind(task_definition)
+    .bind(content)
+    .bind(&row.id)
+    .bind(now)
+    .execute(tx.connection())
+    .await?;
+    Ok(())
 }
 
 /// An audit entry about a deployment.

@@ -24,6 +24,7 @@ mod standing;
 mod state;
 mod store;
 mod view;
+mod vouch;
 
 pub use engine::{Deployments, Points, Status};
 pub use failure::{Blame, Failure};

@@ -186,6 +186,17 @@ pub enum State {
 }
 
 impl State {
+    /// A person's word that what it brought runs well; where it brought something.
+    pub fn vouched(self) -> Option<Self> {
+        match self {
+            Self::NeedsHuman {
+                following: Some(following),
+                ..
+            } => Some(Self::Succeeded { following }),
+            _ => None,
+        }
+    }
+
     /// The word people see.
     pub const fn word(&self) -> DeploymentState {
         match self {

@@ -13,6 +13,7 @@ use super::evidence::{self, TaskRow};
 use super::failure::Blame;
 use super::state::{State, Undoing, Way};
 use super::store::{self, Deployment};
+use super::vouch::vouch_why_not;
 use crate::auth::{Place, require, require_view};
 use crate::aws::{last_part, short_task_definition};
 use crate::error::OrInternal;
@@ -144,6 +145,16 @@ impl Deployments {
                     slot.environment
                 ),
                 why_not: refusal(self.may_allow_again(actor, place)),
+            }),
+            vouch: (state.word() == DeploymentState::NeedsHuman && row.resolved_at.is_none()).then(|| {
+                Choice {
+                    label: format!(
+                        "It runs well: {} in {} has succeeded",
+                        slot.service, slot.environment
+                    ),
+                    why_not: vouch_why_not(&deployment, &slot)
+                        .or_else(|| refusal(require(actor, Permission::RollBack, place))),
+                }
             }),
             resolve: (state.word() == DeploymentState::NeedsHuman && row.resolved_at.is_none()).then(|| {
                 Choice {

@@ -66,6 +66,7 @@ pub const TABLE: &[(&str, Access)] = &[
     ("/ui/deployment/roll-back", Somewhere(RollBack)),
     ("/ui/deployment/cancel", Somewhere(RollBack)),
     ("/ui/deployment/resolve", Somewhere(RollBack)),
+    ("/ui/deployment/vouch", Somewhere(RollBack)),
     ("/ui/deployment/allow-again", Somewhere(Deploy)),
     ("/ui/environment/read", Somewhere(View)),
     ("/ui/metric/read", Somewhere(View)),

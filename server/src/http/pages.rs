@@ -60,6 +60,7 @@ pub fn register_server_functions() {
         RollBack,
         CancelDeployment,
         ResolveDeployment,
+        VouchForDeployment,
         AllowAgain,
         LoadEnvironment,
         LoadMetrics,

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use app::account::Role;
 use app::deployment::{DeploymentPort, DeploymentState as Word, FailureClass};
+use app::error::ApiError;
 use secrecy::SecretString;
 use server::crypto::Cipher;
 use server::deployment::Deployments;
@@ -11,7 +13,7 @@ use sim::aws::{AlarmState, Failure, Fault, Script, ServiceSpec};
 use super::{good, refused};
 use crate::support::cloud::{ACCOUNT, POLICY, REGION, image};
 use crate::support::rollout::{Effects, Rollout, ada};
-use crate::support::store::Store;
+use crate::support::store::{Store, somebody};
 
 fn policy(bake: u32, deadline: u32) -> String {
     let wanted = format!("sources = [\"main\"]\nbake_seconds = {bake}\ndeadline_seconds = {deadline}");
@@ -304,6 +306,29 @@ async fn a_fault_of_our_own_is_on_the_page_and_has_an_end() {
     assert_eq!(view.state, Word::NeedsHuman, "{view:#?}");
     assert!(view.verdict.contains("keys.data"), "{}", view.verdict);
     assert_eq!(rollout.effects().updated, 1);
+
+    // A person sees that it runs well and says so; not before it is known to run.
+    let why_not = view.vouch.unwrap().why_not.unwrap();
+    assert!(why_not.contains("not"), "{why_not}");
+    let early = rollout.engine.vouch(&ada(), &id, "I saw it").await;
+    assert!(matches!(early, Err(ApiError::Conflict(_))), "{early:?}");
+    rollout.cloud.sync(&rollout.store).tick().await.unwrap();
+    let vera = somebody("vera", Role::Viewer);
+    let denied = rollout.engine.vouch(&vera, &id, "I saw it").await;
+    assert!(matches!(denied, Err(ApiError::Forbidden(_))), "{denied:?}");
+    rollout
+        .engine
+        .vouch(&ada(), &id, "the orders come in")
+        .await
+        .unwrap();
+    let view = rollout.view(&id).await;
+    assert_eq!(view.state, Word::Succeeded, "{view:#?}");
+    assert_eq!(view.verdict, "ada vouches for it: the orders come in");
+    assert!(view.vouch.is_none() && view.resolve.is_none() && view.diagnosis.is_none());
+    assert_eq!(good(&rollout).await.first(), Some(&rollout.second));
+    assert_eq!(refused(&rollout, &rollout.second).await, None);
+    assert!(rollout.engine.vouch(&ada(), &id, "again").await.is_err());
+    assert_eq!(rollout.effects().updated, 1, "nothing was told to ECS");
 }
 
 #[tokio::test]

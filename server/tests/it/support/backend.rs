@@ -84,6 +84,9 @@ impl DeploymentPort for Nothing {
     async fn resolve(&self, _: &Actor, _: &str, _: &str) -> Answer<()> {
         self.doing("resolve")
     }
+    async fn vouch(&self, _: &Actor, _: &str, _: &str) -> Answer<()> {
+        self.doing("vouch")
+    }
     async fn allow_again(&self, _: &Actor, _: &str, _: &str) -> Answer<()> {
         self.doing("allow again")
     }
