@@ -14,7 +14,7 @@ export default defineConfig({
   use: {
     baseURL: process.env.YARDMASTER_URL,
     viewport: { width: 1440, height: 900 },
-    actionTimeout: 30_000,
+    actionTimeout: 60_000,
     screenshot: "only-on-failure",
     launchOptions: {
       executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",

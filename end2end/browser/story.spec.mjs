@@ -62,8 +62,8 @@ test("Dana's commit boards, is approved by Sena, departs with Lee and is rolled 
     }
   });
 
-  await test.step("Sena finds it among her approvals and approves it", async () => {
-    const sena = await logIn("Sena Senior");
+  await test.step("Sena finds it among her approvals and approves it, without scripts", async () => {
+    const sena = await logIn("Sena Senior", { javaScriptEnabled: false });
     await sena.goto("/approvals");
     await sena.getByRole("link", { name: `Review ${name}` }).click();
     await expect(sena.getByText(/^Approving means: exactly these/)).toBeVisible();
@@ -100,13 +100,15 @@ test("Dana's commit boards, is approved by Sena, departs with Lee and is rolled 
     await expect(cell(lee, SERVICE, "production").locator("a.runs")).toContainText(sha);
   });
 
-  await test.step("Lee takes it back to the known-good before it", async () => {
-    await lee.goto(`/services/${SERVICE}?slot=production`);
-    await lee.getByRole("link", { name: `Roll back ${SERVICE} in production` }).click();
-    await expect(lee.getByRole("radio", { name: new RegExp(before) })).toBeChecked();
-    await lee.getByLabel("Reason").fill("Carts of last week come back empty");
-    await lee.getByRole("button", { name: `Roll back ${SERVICE} in production to` }).click();
-    await expect(lee).toHaveURL(/\/deployments\/dep_/);
+  await test.step("Lee takes it back to the known-good before it, in a browser whose scripts do not load", async () => {
+    const plain = await logIn("Lee Lead", { javaScriptEnabled: false });
+    await plain.goto(`/services/${SERVICE}?slot=production`);
+    await plain.getByRole("link", { name: `Roll back ${SERVICE} in production` }).click();
+    await expect(plain.getByRole("radio", { name: new RegExp(before) })).toBeChecked();
+    await plain.getByLabel("Reason").fill("Carts of last week come back empty");
+    await plain.getByRole("button", { name: `Roll back ${SERVICE} in production to` }).click();
+    await expect(plain).toHaveURL(/\/deployments\/dep_/);
+    await lee.goto(plain.url());
     await expect(lee.getByRole("blockquote")).toHaveText("Carts of last week come back empty");
     await expect(state(lee)).toContainText("Rollback");
     await expect(state(lee)).toContainText("Succeeded", long);

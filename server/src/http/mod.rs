@@ -78,7 +78,7 @@ pub fn router(edge: &Edge, hooks: Router) -> Router {
     Router::new()
         .merge(people)
         .merge(assets)
-        .merge(health::router(edge))
+        .merge(health::router(edge).layer(from_fn(access::guard)))
         // Inside the headers, so that its answer carries them too.
         .layer(CatchPanicLayer::custom(panicked))
         .layer(
@@ -88,7 +88,11 @@ pub fn router(edge: &Edge, hooks: Router) -> Router {
                 .quality(tower_http::CompressionLevel::Fastest),
         )
         .layer(from_fn_with_state(edge.clone(), headers::secure))
-        .merge(hooks.layer(CatchPanicLayer::custom(panicked)))
+        .merge(
+            hooks
+                .layer(from_fn(access::guard))
+                .layer(CatchPanicLayer::custom(panicked)),
+        )
         .layer(
             tower_http::trace::TraceLayer::new_for_http()
                 .make_span_with(|request: &axum::extract::Request| {
