@@ -58,6 +58,12 @@ test("every page reads well, light and dark, wide and narrow", async ({ logIn })
       const look = `${path}, ${colorScheme}, ${width} px wide`;
       const overflow = await vera.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       expect.soft(overflow, `${look}: scrolls sideways by`).toBeLessThanOrEqual(0);
+      const cut = await vera.locator("main table :is(a, code)").evaluateAll((links) =>
+        links.filter((link) => link.scrollWidth > link.clientWidth + 1 && getComputedStyle(link).overflow !== "visible").map((link) => link.innerText),
+      );
+      expect.soft(cut, `${look}: names that are cut off`).toEqual([]);
+      const hidden = await vera.locator("main .scroll").evaluateAll((boxes) => boxes.map((box) => box.scrollWidth - box.clientWidth));
+      if (width < 720) expect.soft(Math.max(0, ...hidden), `${look}: a table scrolls sideways by`).toBeLessThanOrEqual(1);
       const { violations } = await new AxeBuilder({ page: vera }).withTags(WCAG).analyze();
       const found = violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target} – ${node.failureSummary}`));
       expect.soft(found, `${look}: what axe found`).toEqual([]);

@@ -52,7 +52,7 @@ fn row(task: TaskView) -> impl IntoView {
                 {task.stop_code.map(|code| view! { <code>{code}</code> " " })}
                 {task.reason}
             </td>
-            <td class="num">{task.exit_code}</td>
+            <td class="num" data-label="exit code">{task.exit_code}</td>
             <td class="nowrap"><Time at=task.at/></td>
         </tr>
     }

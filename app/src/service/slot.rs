@@ -220,7 +220,7 @@ fn RecentRow(past: DeploymentSummary, environment: String, now: Millis) -> impl 
             <td>
                 <Time at=requested_at />
             </td>
-            <td class="num">{duration_text(ended_at.unwrap_or(now) - requested_at)}</td>
+            <td class="num" data-label="took">{duration_text(ended_at.unwrap_or(now) - requested_at)}</td>
         </tr>
     }
 }

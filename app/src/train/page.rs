@@ -154,6 +154,7 @@ fn manifest_view((manifest, text): (Option<String>, Option<String>)) -> impl Int
 }
 
 fn log_view(log: Vec<LogEntry>) -> impl IntoView {
+    let none = log.is_empty();
     let entries = log
         .into_iter()
         .map(|entry| {
@@ -167,6 +168,7 @@ fn log_view(log: Vec<LogEntry>) -> impl IntoView {
         .collect_view();
     view! {
         <Section title="Captain's log">
+            {none.then(|| view! { <p class="dim">"Nothing was written down."</p> })}
             <ol class="log">{entries}</ol>
         </Section>
     }
