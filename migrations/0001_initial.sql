@@ -178,6 +178,23 @@ CREATE TABLE build_stage (
     PRIMARY KEY (build_id, external_id)
 );
 
+-- Pull requests: who proposed what. `author_login`, `merge_commit` and `merged_at` are never taken back once known;
+-- `head_commit` and `base_branch` are those of the newest news, as of `updated_at`.
+CREATE TABLE pull_request (
+    repository_id TEXT NOT NULL REFERENCES repository (id),
+    number BIGINT NOT NULL,
+    author_login TEXT,
+    head_commit TEXT NOT NULL,
+    head_repository TEXT NOT NULL,
+    base_branch TEXT NOT NULL,
+    merge_commit TEXT,
+    merged_at BIGINT,
+    updated_at BIGINT NOT NULL,
+    PRIMARY KEY (repository_id, number)
+);
+CREATE INDEX pull_request_head ON pull_request (repository_id, head_commit);
+CREATE INDEX pull_request_merge ON pull_request (repository_id, merge_commit);
+
 -- AWS ------------------------------------------------------------------------------------------------------
 
 -- An account and region, and how reading it goes. `reader` is one of ecs, ecr, alarms.

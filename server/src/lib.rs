@@ -40,6 +40,7 @@ pub mod inbox;
 pub mod metric;
 pub mod policy;
 pub mod program;
+pub mod pull_request;
 pub mod service;
 pub mod sync;
 mod tick;

@@ -1,5 +1,5 @@
-//! Whose work a train carries: Git authors, committers and co-authors of everything from → to of all cars, and who
-//! started the builds. None of them may approve it. An address can be made up, so a name that is matched to nobody
+//! Whose work a train carries: Git authors, committers and co-authors of everything from → to of all cars, who opened
+//! the pull requests, and who started the builds. None of them may approve it. An address can be made up, so a name that is matched to nobody
 //! makes the train wait until a person says who it is.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::people::People;
 use crate::db::Db;
 use crate::git::Commit;
+use crate::policy::Environment;
+use crate::pull_request;
 use crate::train::{Car, History};
 
 /// More than this between what runs and what comes is not looked through.
@@ -31,7 +33,7 @@ pub struct Authors {
 /// Identities (`email:…`, `github:…`) and the names they come with.
 pub type Identities = BTreeMap<String, String>;
 
-/// Finds the authors of everything these cars bring.
+/// Finds the authors of everything these cars bring to an environment.
 ///
 /// # Errors
 /// The database does not answer.
@@ -39,12 +41,13 @@ pub async fn authors(
     db: &Db,
     history: &dyn History,
     people: &People,
+    environment: &Environment,
     cars: &[Car],
 ) -> anyhow::Result<Authors> {
     let mut identities = Identities::new();
     let mut unknown = None;
     for car in cars {
-        match of_car(db, history, car).await? {
+        match of_car(db, history, environment, car).await? {
             Ok(found) => identities.extend(found),
             Err(why) => unknown = Some(why),
         }
@@ -87,7 +90,12 @@ fn login_of(identity: &str) -> Option<String> {
     Some(format!("github:{login}"))
 }
 
-async fn of_car(db: &Db, history: &dyn History, car: &Car) -> anyhow::Result<Result<Identities, String>> {
+async fn of_car(
+    db: &Db,
+    history: &dyn History,
+    environment: &Environment,
+    car: &Car,
+) -> anyhow::Result<Result<Identities, String>> {
     let repository: Option<Option<String>> = sqlx::query_scalar(
         "SELECT service.repository FROM slot JOIN service ON service.id = slot.service_id WHERE slot.id = $1",
     )
@@ -124,7 +132,10 @@ async fn of_car(db: &Db, history: &dyn History, car: &Car) -> anyhow::Result<Res
         }));
     }
     let mut identities = of_commits(&commits);
-    for login in builders(db, &repository, &commits).await? {
+    let proposed = pull_request::authors(db, &repository, &commits, environment).await?;
+    let built = builders(db, &repository, &commits).await?;
+    // By the forge's word, which cannot be made up.
+    for login in proposed.into_iter().chain(built).filter(|login| !is_bot(login)) {
         identities.insert(format!("github:{}", login.to_lowercase()), login);
     }
     Ok(Ok(identities))
@@ -152,7 +163,7 @@ async fn from(db: &Db, car: &Car) -> sqlx::Result<Option<String>> {
     .await
 }
 
-/// Whoever started a build of one of the commits, by the forge's word, which cannot be made up.
+/// Whoever started a build of one of the commits.
 async fn builders(db: &Db, repository: &str, commits: &[Commit]) -> sqlx::Result<BTreeSet<String>> {
     let mut found = BTreeSet::new();
     for eight in commits.chunks(8) {
@@ -166,7 +177,7 @@ async fn builders(db: &Db, repository: &str, commits: &[Commit]) -> sqlx::Result
             query = query.bind(eight.get(place).map(|commit| commit.id.as_str()));
         }
         let logins: Vec<String> = query.fetch_all(db.read()).await?;
-        found.extend(logins.into_iter().filter(|login| !is_bot(login)));
+        found.extend(logins);
     }
     Ok(found)
 }

@@ -75,7 +75,7 @@ pub async fn consent(
         sealed: asked.sealed,
         people,
         editors: editors.into_iter().chain(sealed_by).collect(),
-        authors: authors(db, history, people, asked.cars).await?,
+        authors: authors(db, history, people, asked.environment, asked.cars).await?,
         approvals: &of_train(db.read(), asked.train).await?,
         now: asked.now,
     }))
@@ -178,7 +178,10 @@ impl Consent {
             return Some(refusal);
         }
         if self.authors.people.contains(&person.id) {
-            return Some("You wrote, committed or built part of what this train carries.".to_owned());
+            return Some(
+                "You wrote, committed or built part of what this train carries, or opened its pull request."
+                    .to_owned(),
+            );
         }
         if self.editors.contains(&person.id) {
             return Some("You sealed or changed this train.".to_owned());

@@ -76,15 +76,15 @@ pub async fn unmatched_authors(db: &Db, history: &dyn History) -> anyhow::Result
     let people = People::load(db, &revision.policy).await?;
     let mut unmatched: Vec<UnmatchedAuthor> = Vec::new();
     for train in train::open(db).await? {
-        let asks = revision
-            .policy
-            .environment(&train.environment)
-            .is_some_and(|environment| environment.approvals.count > 0);
-        if !asks || matches!(train.phase, Phase::Departing(..)) {
+        if matches!(train.phase, Phase::Departing(..)) {
             continue;
         }
+        let environment = revision.policy.environment(&train.environment);
+        let Some(environment) = environment.filter(|environment| environment.approvals.count > 0) else {
+            continue;
+        };
         let cars = train::cars(db, &train.id).await?;
-        for (identity, name) in authors(db, history, &people, &cars).await?.unmatched {
+        for (identity, name) in authors(db, history, &people, environment, &cars).await?.unmatched {
             if unmatched.iter().all(|one| one.identity != identity) {
                 unmatched.push(UnmatchedAuthor {
                     identity,

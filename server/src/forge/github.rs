@@ -1,5 +1,7 @@
 //! GitHub's webhook payloads: the fields we use, leniently; what GitHub adds is ignored.
 
+mod pull_request;
+
 use app::build::BuildStatus;
 use app::text::Millis;
 use chrono::DateTime;
@@ -54,6 +56,7 @@ struct Login {
     login: Option<String>,
 }
 
+/// A repository inside of a run or a pull request.
 #[derive(Deserialize)]
 struct HeadRepository {
     full_name: Option<String>,
@@ -104,6 +107,7 @@ pub fn read(event: &str, body: &str) -> Result<News, NoNews> {
             "a ping: the webhook is set up and its secret is right".to_owned(),
         )),
         "push" => push(parse(event, body)?),
+        "pull_request" => pull_request::read(parse(event, body)?),
         "workflow_run" => workflow_run(parse(event, body)?),
         "workflow_job" => workflow_job(parse(event, body)?),
         other => Err(NoNews::Ignored(format!("event {} is not used", clean(other)))),

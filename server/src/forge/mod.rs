@@ -3,6 +3,7 @@
 pub mod github;
 
 use crate::build::merge::{JobNews, RunNews};
+use crate::pull_request::PullRequestNews;
 
 /// The repository a delivery is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub enum Fact {
     Run(Box<RunNews>),
     /// A job of a CI run.
     Job(Box<JobNews>),
+    /// A pull request.
+    PullRequest(Box<PullRequestNews>),
 }
 
 /// A delivery as it was understood.

@@ -16,6 +16,7 @@ use crate::db::Tx;
 use crate::forge::{Fact, News, NoNews, github};
 use crate::git::short;
 use crate::git::store::{Told, know, want};
+use crate::pull_request;
 
 /// How long to wait after each failure before a delivery is tried again: what fails for a passing reason gets time.
 const WAITS: [Millis; 4] = [5_000, 30_000, 180_000, 900_000];
@@ -219,6 +220,14 @@ async fn record(inner: &Inner, tx: &mut Tx, source: &str, news: &News) -> anyhow
                 lower(job.status)
             );
             in_words(&what, &merged)
+        }
+        Fact::PullRequest(news) => {
+            let what = news.in_words(name);
+            if pull_request::record(tx, &repository_id, news).await? {
+                what
+            } else {
+                format!("{what}: nothing new")
+            }
         }
     })
 }

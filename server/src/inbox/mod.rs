@@ -3,7 +3,7 @@
 //! ```text
 //! POST /hooks/{source} ─► receive (HMAC, limits) ─► writer (one task, group commit) ─► delivery ─► 202
 //!                                                                                          │
-//!                 build, build_stage, repository.wanted_at ◄── apply (one transaction each) ┘  Inbox::tick
+//!   build, build_stage, pull_request, repository.wanted_at ◄── apply (one transaction each) ┘  Inbox::tick
 //! ```
 //!
 //! Applying decides nothing about trains: it records facts and asks for a fetch where the mirror must have the word.

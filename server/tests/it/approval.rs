@@ -1,5 +1,7 @@
 //! Approvals: who may give one, what they are bound to, and what makes them void; on both databases.
 
+mod proposed;
+
 use app::account::{AccountPort, Actor, Role};
 use app::board::{BoardFilter, BoardPort};
 use app::error::ApiError;

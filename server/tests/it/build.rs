@@ -63,7 +63,8 @@ fn stage(run: &str, id: &str, attempt: i64, status: BuildStatus, created_at: i64
     })
 }
 
-fn permutations(length: usize) -> Vec<Vec<usize>> {
+/// Every order of so many things.
+pub fn permutations(length: usize) -> Vec<Vec<usize>> {
     if length == 0 {
         return vec![Vec::new()];
     }

@@ -28,6 +28,7 @@ mod login;
 mod metric;
 mod migration;
 mod policy;
+mod pull_request;
 mod service;
 mod session;
 mod support;

@@ -1,4 +1,5 @@
-//! The forge: bare Git repositories on disk, and the signed webhooks that a push sets off.
+//! The forge: bare Git repositories on disk, and the signed webhooks that a push sets off. A push to `main` is the merge
+//! of a pull request of whoever pushes.
 //!
 //! Yardmaster mirrors the repositories with the real `git` program by their `file://` address and hears of changes
 //! at `/hooks/github`. [`ci`](crate::ci) reacts to what is pushed here.
@@ -134,7 +135,7 @@ impl Forge {
         &self.webhooks
     }
 
-    /// Commits to a branch (a new one starts at `main`) and sends the `push` webhook.
+    /// Commits to a branch (a new one starts at `main`) and sends the `push` webhook; of `main` also `pull_request`.
     pub async fn push(
         &self,
         name: &str,
@@ -185,6 +186,12 @@ impl Forge {
             at,
         };
         self.webhooks.send("push", &payload::push(&pushed, &self.url))?;
+        if branch == "main" {
+            // Never the same twice, also after a restart: nothing is taken back from `main`.
+            let number = git::run(&repository.path, &["rev-list", "--count", &pushed.sha]).await?;
+            let merged = payload::merged(&pushed, number.parse()?, &self.url);
+            self.webhooks.send("pull_request", &merged)?;
+        }
         Ok(pushed)
     }
 }

@@ -128,3 +128,84 @@ pub fn push(pushed: &Pushed, forge_url: &str) -> Value {
         "sender": user(pushed.author, forge_url),
     })
 }
+
+/// The body of a `pull_request` event: the author's own, of one commit, merged by pushing that commit.
+pub fn merged(pushed: &Pushed, number: u64, forge_url: &str) -> Value {
+    json!({
+        "action": "closed",
+        "number": number,
+        "pull_request": pull_request(pushed, number, forge_url),
+        "repository": repository(&pushed.repository, forge_url),
+        "organization": organization(forge_url),
+        "sender": user(pushed.author, forge_url),
+    })
+}
+
+/// A whole `pull_request` object that was merged.
+fn pull_request(pushed: &Pushed, number: u64, forge_url: &str) -> Value {
+    let name = format!("{ORGANIZATION}/{}", pushed.repository.name);
+    let (page, api) = (
+        format!("{forge_url}/{name}/pull/{number}"),
+        format!("{forge_url}/api/repos/{name}"),
+    );
+    let author = user(pushed.author, forge_url);
+    let at = timestamp(pushed.at);
+    let (title, body) = pushed.message.split_once('\n').unwrap_or((&pushed.message, ""));
+    let side = |branch: &str, sha: &str| {
+        json!({
+            "label": format!("{ORGANIZATION}:{branch}"),
+            "ref": branch,
+            "sha": sha,
+            "user": organization(forge_url),
+            "repo": repository(&pushed.repository, forge_url),
+        })
+    };
+    let head = format!("{}-{number}", pushed.author.login);
+    let mut whole = json!({
+        "url": format!("{api}/pulls/{number}"),
+        "id": pushed.repository.id * 1_000_000 + number,
+        "node_id": format!("PR_{:08}_{number}", pushed.repository.id),
+        "html_url": page,
+        "diff_url": format!("{page}.diff"),
+        "patch_url": format!("{page}.patch"),
+        "issue_url": format!("{api}/issues/{number}"),
+        "commits_url": format!("{api}/pulls/{number}/commits"),
+        "statuses_url": format!("{api}/statuses/{}", pushed.sha),
+        "number": number,
+        "state": "closed",
+        "locked": false,
+        "draft": false,
+        "title": title,
+        "user": author,
+        "body": body.trim(),
+        "head": side(&head, &pushed.sha),
+        "base": side(&pushed.branch, pushed.before.as_deref().unwrap_or(&pushed.sha)),
+    });
+    let merge = json!({
+        "created_at": at,
+        "updated_at": at,
+        "closed_at": at,
+        "merged_at": at,
+        "merge_commit_sha": pushed.sha,
+        "merged": true,
+        "mergeable": null,
+        "mergeable_state": "unknown",
+        "merged_by": author,
+        "auto_merge": null,
+        "author_association": "MEMBER",
+        "assignee": null,
+        "assignees": [],
+        "requested_reviewers": [],
+        "requested_teams": [],
+        "labels": [],
+        "milestone": null,
+        "comments": 0,
+        "review_comments": 0,
+        "commits": 1,
+        "changed_files": pushed.files.len(),
+    });
+    if let (Value::Object(fields), Value::Object(more)) = (&mut whole, merge) {
+        fields.extend(more);
+    }
+    whole
+}

@@ -60,6 +60,52 @@ async fn a_push_is_a_commit_in_git_and_a_signed_webhook() {
 }
 
 #[tokio::test]
+async fn a_push_to_main_is_the_merge_of_a_pull_request() {
+    let (directory, receiver) = (tempfile::tempdir().unwrap(), Receiver::start(SECRET).await);
+    let world = world(&directory, &receiver).await;
+    let mut merged = Vec::new();
+    for (branch, author) in [("main", "dana"), ("develop", "jun"), ("main", "omar")] {
+        merged.push(
+            world
+                .push("cart", branch, author, "Wrap gifts")
+                .await
+                .unwrap()
+                .sha,
+        );
+    }
+    merged.remove(1);
+    world.forge.webhooks().flushed().await;
+
+    let deliveries = receiver.deliveries();
+    let of_pulls = || {
+        deliveries
+            .iter()
+            .filter(|delivery| delivery.event == "pull_request")
+    };
+    let told: Vec<_> = of_pulls()
+        .map(|delivery| {
+            assert_eq!(delivery.body["action"], "closed");
+            let pull = &delivery.body["pull_request"];
+            assert_eq!(
+                (&pull["merged"], &pull["base"]["ref"]),
+                (&json!(true), &json!("main"))
+            );
+            assert_eq!(pull["base"]["repo"]["full_name"], "acme/cart");
+            (
+                pull["user"]["login"].as_str().unwrap(),
+                pull["merge_commit_sha"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(told, [("dana", merged[0].as_str()), ("omar", merged[1].as_str())]);
+    let numbers: Vec<_> = of_pulls()
+        .map(|delivery| delivery.body["number"].as_u64().unwrap())
+        .collect();
+    assert!(numbers[0] > 0 && numbers[1] == numbers[0] + 1, "{numbers:?}");
+    world.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_build_tells_every_stage_in_order_and_leaves_an_image() {
     let (directory, receiver) = (tempfile::tempdir().unwrap(), Receiver::start(SECRET).await);
     let world = world(&directory, &receiver).await;

@@ -201,6 +201,30 @@ pub fn job(clone_url: &str, run: i64, id: i64, name: &str, commit: &str, status:
     })
 }
 
+/// Pull request 7 of `acme/checkout`, from a branch of its own into `main`, as of a minute: open, or merged as a commit.
+pub fn pull_request(clone_url: &str, author: &str, head: &str, merged: Option<&str>, minute: i64) -> Value {
+    let at = format!("2026-03-02T09:{minute:02}:30Z");
+    let merged_at = merged.map(|_| at.clone());
+    json!({
+        "action": if merged.is_some() { "closed" } else { "synchronize" },
+        "number": 7,
+        "repository": repository(clone_url),
+        "pull_request": {
+            "number": 7,
+            "state": if merged.is_some() { "closed" } else { "open" },
+            "title": "Count the basket",
+            "user": { "login": author, "id": 101, "type": "User" },
+            "head": { "ref": "basket", "sha": head, "repo": repository(clone_url) },
+            "base": { "ref": "main", "sha": "0".repeat(40), "repo": repository(clone_url) },
+            "merged": merged.is_some(),
+            "merged_at": merged_at,
+            // GitHub names the commit of a trial merge until there is a real one.
+            "merge_commit_sha": merged.map_or_else(|| "7".repeat(40), str::to_owned),
+            "updated_at": at,
+        },
+    })
+}
+
 fn repository(clone_url: &str) -> Value {
     json!({ "full_name": "acme/checkout", "clone_url": clone_url, "default_branch": "main" })
 }
