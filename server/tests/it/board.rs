@@ -95,7 +95,7 @@ async fn the_board_shows_what_runs_and_what_needs_whom() {
                  requested_at, state, phase, version, facts, wake_at, ended_at, fence)
              SELECT 'dep_2', id, 'train', 'r', 'sha256:y', 'u', 'U', 1, 'needs-human', 'rest', 1,
                  '{"since":1,"state":{"at":"needs-human","with":{"following":null,
-                   "failure":{"sentence":"It got stuck.","class":null,"blames_image":false}}}}', 0, 2, 0
+                   "failure":{"sentence":"It got stuck.","class":null,"blame":"outside"}}}}', 0, 2, 0
              FROM slot WHERE environment = 'staging'"#,
         )
         .await;

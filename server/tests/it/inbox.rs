@@ -135,6 +135,23 @@ async fn the_same_delivery_is_kept_once_and_counted() {
 }
 
 #[tokio::test]
+async fn what_was_taken_and_not_yet_applied_is_applied_by_the_process_after() {
+    for store in Store::each().await {
+        let door = Door::open(&store.db);
+        let body = push("https://github.com/acme/checkout.git", "main", &"a".repeat(40)).to_string();
+        let answer = door.deliver("one", "push", body.as_bytes()).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED);
+        assert_eq!(only(&store.db).await.state, DeliveryState::Received);
+        drop(door);
+        let next = Door::open(&store.db);
+        assert_eq!(next.inbox.tick().await.unwrap().applied, 1);
+        assert_eq!(only(&store.db).await.state, DeliveryState::Applied);
+        assert_eq!(next.deliver("one", "push", body.as_bytes()).await, answer);
+        assert_eq!(next.inbox.tick().await.unwrap().applied, 0, "a repeat changes nothing");
+    }
+}
+
+#[tokio::test]
 async fn deliveries_that_come_together_share_transactions_and_none_is_lost() {
     for store in Store::each().await {
         let door = Door::open(&store.db);
