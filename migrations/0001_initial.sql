@@ -197,7 +197,7 @@ CREATE INDEX pull_request_merge ON pull_request (repository_id, merge_commit);
 
 -- AWS ------------------------------------------------------------------------------------------------------
 
--- An account and region, and how reading it goes. `reader` is one of ecs, ecr, alarms.
+-- An account and region, and how reading it goes. `reader` is one of ecs, tasks, ecr, alarms.
 CREATE TABLE scope (
     account TEXT NOT NULL,
     region TEXT NOT NULL,
@@ -206,6 +206,22 @@ CREATE TABLE scope (
     missed BIGINT NOT NULL,
     problem TEXT,
     PRIMARY KEY (account, region, reader)
+);
+
+-- Clusters as ECS last described them: all there are, and those that policy binds environments to. `status` is ECS's
+-- word, or MISSING where it knows none of that name.
+CREATE TABLE cluster (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    arn TEXT,
+    status TEXT NOT NULL,
+    services BIGINT NOT NULL,
+    running BIGINT NOT NULL,
+    pending BIGINT NOT NULL,
+    seen_at BIGINT NOT NULL,
+    gone_at BIGINT,
+    PRIMARY KEY (account, region, name)
 );
 
 -- Images by what they are: a digest in a repository of a registry. `repository` is the full name
@@ -237,7 +253,8 @@ CREATE TABLE service (
     image_repository TEXT
 );
 
--- Every ECS service that exists; `slot_id` where it is mapped.
+-- Every ECS service that exists; `slot_id` where it is mapped. `tasks_read_at`: when its tasks were last read;
+-- `tasks_sign`: a fingerprint of what the service was like then; `events`: what ECS had said last by then.
 CREATE TABLE ecs_service (
     arn TEXT NOT NULL PRIMARY KEY,
     account TEXT NOT NULL,
@@ -255,9 +272,30 @@ CREATE TABLE ecs_service (
     slot_id TEXT,
     unmapped_why TEXT,
     containers TEXT NOT NULL,
+    tasks_read_at BIGINT,
+    tasks_sign TEXT,
+    events TEXT,
     seen_at BIGINT NOT NULL,
     gone_at BIGINT
 );
+
+-- Tasks of mapped ECS services as they were last read: those that should run, and the newest that stopped.
+-- `containers` holds their images, digests, exit codes and reasons.
+CREATE TABLE task (
+    arn TEXT NOT NULL PRIMARY KEY,
+    ecs_service_arn TEXT NOT NULL,
+    task_definition TEXT NOT NULL,
+    status TEXT NOT NULL,
+    desired_status TEXT NOT NULL,
+    health TEXT,
+    created_at BIGINT NOT NULL,
+    started_at BIGINT,
+    stopped_at BIGINT,
+    stop_code TEXT,
+    stopped_reason TEXT,
+    containers TEXT NOT NULL
+);
+CREATE INDEX task_service ON task (ecs_service_arn);
 
 -- A person's word on what an unmapped ECS service is.
 CREATE TABLE mapping (

@@ -12,6 +12,7 @@ mod tasks;
 mod types;
 
 pub use api::*;
+pub(crate) use diagnosis::DiagnosisBox;
 pub use page::DeploymentPage;
 #[cfg(feature = "ssr")]
 pub use port::DeploymentPort;

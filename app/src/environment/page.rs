@@ -3,11 +3,11 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
-use super::{EnvironmentView, LoadEnvironment, TrainSummary};
+use super::{ClusterView, EnvironmentView, LoadEnvironment, TrainSummary};
 use crate::text::Tone;
 use crate::ui::{
-    Badge, DataTable, EmptyState, FreshnessNote, PageHead, Pagination, Section, Time, badge, encode,
-    line_class, still_page, use_query,
+    Badge, DataTable, EmptyState, FreshnessNote, PageHead, Pagination, Section, Time, badge, clock_text,
+    encode, line_class, still_page, use_query,
 };
 use crate::wire::Question;
 
@@ -33,6 +33,8 @@ fn Line(environment: EnvironmentView, first_page: bool) -> impl IntoView {
     let EnvironmentView {
         name,
         binding,
+        cluster,
+        astray,
         freshness,
         policy,
         current,
@@ -52,7 +54,15 @@ fn Line(environment: EnvironmentView, first_page: bool) -> impl IntoView {
         <PageHead title=name.clone()>
             <FreshnessNote freshness now/>
         </PageHead>
-        <p class=format!("binding {}", line_class(&name))>{binding}</p>
+        <p class=format!("binding {}", line_class(&name))>
+            {binding} {cluster.map(|cluster| format!(" · {}", cluster_text(&cluster)))}
+        </p>
+        {astray.map(|sentence| view! {
+            <div class="note bad">
+                <p>{sentence}</p>
+                <p>"Nothing can run or be deployed here until it is there, or policy names another."</p>
+            </div>
+        })}
         <Section title="On the line now">
             {no_current.then(|| view! {
                 <EmptyState title="No train">
@@ -93,6 +103,31 @@ fn Line(environment: EnvironmentView, first_page: bool) -> impl IntoView {
             <Pagination first next/>
         </Section>
     }
+}
+
+/// "12 services, 24 tasks running, 1 pending as of 12:03 UTC"; its status, too, where it is not ACTIVE.
+fn cluster_text(cluster: &ClusterView) -> String {
+    let ClusterView {
+        status,
+        services,
+        running,
+        pending,
+        as_of,
+    } = cluster;
+    let status = match status.as_str() {
+        "ACTIVE" => String::new(),
+        other => format!("{other}, "),
+    };
+    let counted = |count: &i64, word: &str| match count {
+        1 => format!("1 {word}"),
+        count => format!("{count} {word}s"),
+    };
+    format!(
+        "{status}{}, {} running, {pending} pending as of {}",
+        counted(services, "service"),
+        counted(running, "task"),
+        clock_text(*as_of)
+    )
 }
 
 fn href(environment: &str, train: &TrainSummary) -> String {

@@ -26,6 +26,21 @@ pub struct TrainSummary {
     pub express: bool,
 }
 
+/// The ECS cluster of an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterView {
+    /// ECS's word: ACTIVE, PROVISIONING …
+    pub status: String,
+    /// Services that are ACTIVE.
+    pub services: i64,
+    /// Running tasks.
+    pub running: i64,
+    /// Pending tasks.
+    pub pending: i64,
+    /// When it was last described.
+    pub as_of: Millis,
+}
+
 /// The environment page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnvironmentView {
@@ -35,6 +50,10 @@ pub struct EnvironmentView {
     pub name: String,
     /// Where it lives: "account 111122223333 · eu-west-1 · cluster production".
     pub binding: String,
+    /// The cluster there, where it is known.
+    pub cluster: Option<ClusterView>,
+    /// The cluster is not there: in a sentence.
+    pub astray: Option<String>,
     /// How fresh what is known of it is.
     pub freshness: Freshness,
     /// How its trains board, depart and are approved, one sentence a line.

@@ -5,6 +5,7 @@ mod page;
 #[cfg(feature = "ssr")]
 mod port;
 mod slot;
+mod tasks;
 mod types;
 mod unmapped;
 

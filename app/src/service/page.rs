@@ -5,23 +5,19 @@ use leptos_router::hooks::use_params_map;
 
 use super::slot::Slot;
 use super::{LoadService, ServiceView};
-use crate::live::live;
-use crate::ui::{EmptyState, PageHead, Tabs, encode, loaded, use_query};
-use crate::wire::{Question, ask};
+use crate::ui::{EmptyState, PageHead, Tabs, encode, still_page, use_query};
+use crate::wire::Question;
 
 /// The service page.
 #[component]
 pub fn ServicePage() -> impl IntoView {
-    let params = use_params_map();
-    let name = Memo::new(move |_| params.read().get("name").unwrap_or_default());
-    let query = use_query();
-    let slot = Memo::new(move |_| query.get().get("slot"));
-    let tick = live(&["slot", "deployment", "train", "sync", "repository"]);
-    let service = ask(move || Question::new(LoadService { name: name.get() }).at(tick.get()));
-    view! {
-        <PageHead title=name crumbs=vec![("/".to_owned(), "Board".to_owned())] />
-        {loaded(service, move |service| view! { <Service service chosen=slot.get() /> })}
-    }
+    let name = use_params_map().read_untracked().get("name").unwrap_or_default();
+    let chosen = use_query().get_untracked().get("slot");
+    still_page(
+        &["slot", "deployment", "train", "sync", "repository"],
+        move || Question::new(LoadService { name }),
+        move |service| view! { <Service service chosen /> },
+    )
 }
 
 #[component]
@@ -63,6 +59,7 @@ fn Service(service: ServiceView, chosen: Option<String>) -> impl IntoView {
         })
     };
     view! {
+        <PageHead title=name.clone() crumbs=vec![("/".to_owned(), "Board".to_owned())] />
         <dl class="facts">
             {fact("Team", Some(team))} {fact("Repository", repository)}
             {fact("Image repository", image_repository)}

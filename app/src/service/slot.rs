@@ -3,6 +3,7 @@
 use leptos::either::Either;
 use leptos::prelude::*;
 
+use super::tasks::Tasks;
 use super::{DeploymentSummary, SlotView};
 use crate::board::{BoardCell, SlotState};
 use crate::text::{Millis, Tone};
@@ -18,6 +19,7 @@ pub fn Slot(service: String, view: SlotView, now: Millis) -> impl IntoView {
         environment,
         cell,
         freshness,
+        tasks,
         ecs_service,
         task_definition,
         container,
@@ -132,6 +134,7 @@ pub fn Slot(service: String, view: SlotView, now: Millis) -> impl IntoView {
                 }}
             </Section>
             </div>
+            <Tasks tasks now />
             <Section title="Recent">
                 <Recent recent environment=environment.clone() now />
             </Section>

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::board::{BoardCell, ImageLabel};
-use crate::deployment::{Choice, DeploymentKind, DeploymentState};
+use crate::deployment::{Choice, DeploymentKind, DeploymentState, Diagnosis, FailureClass};
 use crate::text::{Freshness, Millis};
 
 /// One past deployment in a slot's list.
@@ -27,6 +27,49 @@ pub struct DeploymentSummary {
     pub train: Option<i64>,
 }
 
+/// A task of a slot as ECS last told of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotTask {
+    /// Last part of its ARN.
+    pub id: String,
+    /// ECS's last status.
+    pub status: String,
+    /// ECS means it to run.
+    pub wanted: bool,
+    /// ECS's word on its health, where something checks it.
+    pub health: Option<String>,
+    /// What it runs, where that is known.
+    pub image: Option<ImageLabel>,
+    /// When its containers ran.
+    pub started_at: Option<Millis>,
+    /// How it ended, or is ending.
+    pub end: Option<TaskEnd>,
+}
+
+/// Why a task stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskEnd {
+    /// When; `None` while it stops.
+    pub at: Option<Millis>,
+    /// The class of its failure; `None` where it was stopped because it was not needed any more.
+    pub class: Option<FailureClass>,
+    /// Plain words, or ECS's where there are none.
+    pub sentence: String,
+    /// ECS's own words, where they say more.
+    pub said: Option<String>,
+}
+
+/// The tasks of a slot.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotTasks {
+    /// How fresh the list is. Of a steady service it is as old as the last thing that happened to it.
+    pub freshness: Freshness,
+    /// Those that should run, newest first; then those that stopped.
+    pub list: Vec<SlotTask>,
+    /// Why fewer run than should, as far as ECS tells.
+    pub why: Option<Diagnosis>,
+}
+
 /// One slot, for the drawer: Now, In flight, Next, Recent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotView {
@@ -36,6 +79,8 @@ pub struct SlotView {
     pub cell: BoardCell,
     /// How fresh that is.
     pub freshness: Freshness,
+    /// Its tasks.
+    pub tasks: SlotTasks,
     /// ECS service ARN.
     pub ecs_service: String,
     /// Task definition that runs, family:revision.

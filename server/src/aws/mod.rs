@@ -15,6 +15,8 @@ pub use types::*;
 pub trait Ecs: Send + Sync {
     /// ARNs of all clusters.
     async fn clusters(&self) -> Result<Vec<String>, AwsError>;
+    /// Describes at most 100 clusters, by name or ARN; those that are missing are left out.
+    async fn describe_clusters(&self, clusters: &[String]) -> Result<Vec<EcsCluster>, AwsError>;
     /// ARNs of all services of a cluster.
     async fn services(&self, cluster: &str) -> Result<Vec<String>, AwsError>;
     /// Describes at most ten services of one cluster; those that are missing are left out.
@@ -42,8 +44,27 @@ pub trait Ecs: Send + Sync {
         service: &str,
         task_definition: &str,
     ) -> Result<EcsService, AwsError>;
+    /// ARNs of the tasks of a cluster, or of one of its services: those that should run, or those that should not.
+    async fn list_tasks(
+        &self,
+        cluster: &str,
+        service: Option<&str>,
+        stopped: bool,
+    ) -> Result<Vec<String>, AwsError>;
+    /// Describes at most 100 tasks of one cluster; those that are missing are left out.
+    async fn describe_tasks(&self, cluster: &str, tasks: &[String]) -> Result<Vec<EcsTask>, AwsError>;
     /// Tasks of a service, running or stopped.
-    async fn tasks(&self, cluster: &str, service: &str, stopped: bool) -> Result<Vec<EcsTask>, AwsError>;
+    async fn tasks(&self, cluster: &str, service: &str, stopped: bool) -> Result<Vec<EcsTask>, AwsError> {
+        let mut tasks = Vec::new();
+        for some in self
+            .list_tasks(cluster, Some(service), stopped)
+            .await?
+            .chunks(100)
+        {
+            tasks.extend(self.describe_tasks(cluster, some).await?);
+        }
+        Ok(tasks)
+    }
     /// Newest service deployments of a service, at most 20; empty where the endpoint keeps none.
     async fn service_deployments(
         &self,

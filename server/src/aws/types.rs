@@ -72,6 +72,23 @@ impl AwsError {
     }
 }
 
+/// A cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EcsCluster {
+    /// ARN.
+    pub arn: String,
+    /// Name.
+    pub name: String,
+    /// ACTIVE, PROVISIONING, DEPROVISIONING, FAILED, INACTIVE.
+    pub status: String,
+    /// Services that are ACTIVE.
+    pub services: i64,
+    /// Running tasks, of services or not.
+    pub running: i64,
+    /// Pending tasks.
+    pub pending: i64,
+}
+
 /// A deployment as DescribeServices shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EcsDeployment {
@@ -236,8 +253,12 @@ pub struct EcsTask {
     pub task_definition: String,
     /// PROVISIONING … STOPPED.
     pub last_status: String,
+    /// RUNNING, STOPPED.
+    pub desired_status: String,
     /// `ecs-svc/123`
     pub started_by: Option<String>,
+    /// `service:checkout`
+    pub group: Option<String>,
     /// HEALTHY, UNHEALTHY, UNKNOWN.
     pub health: Option<String>,
     /// Stop code.
@@ -248,6 +269,8 @@ pub struct EcsTask {
     pub containers: Vec<TaskContainer>,
     /// When it was made.
     pub created_at: Millis,
+    /// When its containers ran.
+    pub started_at: Option<Millis>,
     /// When it stopped.
     pub stopped_at: Option<Millis>,
 }

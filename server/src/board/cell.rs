@@ -18,7 +18,7 @@ pub fn cell(sight: &Sight, slot: &Slot, behind: Option<i64>) -> BoardCell {
         image: image(sight, slot),
         deployed_at: slot.running_since,
         state,
-        health: health(slot, &freshness(sight, slot)),
+        health: health(slot, &freshness(sight, slot, Reader::Ecs)),
         running: slot.running,
         desired: slot.desired,
         behind,
@@ -32,8 +32,8 @@ pub fn cell(sight: &Sight, slot: &Slot, behind: Option<i64>) -> BoardCell {
     }
 }
 
-/// How fresh what is known of a slot is.
-pub fn freshness(sight: &Sight, slot: &Slot) -> Freshness {
+/// How fresh what a reader knows of a slot is.
+pub fn freshness(sight: &Sight, slot: &Slot, reader: Reader) -> Freshness {
     let scope = Scope {
         account: slot.account.clone(),
         region: slot.region.clone(),
@@ -41,7 +41,7 @@ pub fn freshness(sight: &Sight, slot: &Slot) -> Freshness {
     sight
         .scopes
         .get(&scope)
-        .map(|state| state.of(Reader::Ecs))
+        .map(|state| state.of(reader))
         .unwrap_or_default()
 }
 

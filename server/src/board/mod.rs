@@ -62,9 +62,18 @@ impl Boards {
         self
     }
 
-    /// The sources of everything, as pages show them.
+    /// The sources of everything, as pages show them, with what policy expects there and is not.
     pub fn scopes(&self, sight: &Sight) -> Vec<ScopeFreshness> {
-        sync::shown(&sight.scopes, &self.aliases)
+        let mut shown = sync::shown(&sight.scopes, &self.aliases);
+        for (scope, source) in sight.scopes.keys().zip(&mut shown) {
+            let astray = sight.astray.iter().filter(|one| one.scope == *scope);
+            let problems = source.freshness.problem.take().into_iter();
+            let problems: Vec<String> = problems
+                .chain(astray.map(|one| format!("{}.", one.sentence)))
+                .collect();
+            source.freshness.problem = (!problems.is_empty()).then(|| problems.join(" "));
+        }
+        shown
     }
 
     /// The cells of slots, in their order.

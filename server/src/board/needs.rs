@@ -33,6 +33,12 @@ pub async fn needs(db: &Db, mirrors: &Mirrors, sight: &Sight, actor: &Actor) -> 
         for (scope, state) in &sight.scopes {
             needs.extend(unreadable(sight, scope, state.all().problem));
         }
+        needs.extend(sight.astray.iter().map(|astray| Need {
+            sentence: astray.sentence.clone(),
+            href: format!("/environments/{}", astray.environment),
+            since: astray.since,
+            urgent: true,
+        }));
     }
     needs.sort_by_key(|need| (!need.urgent, need.since.unwrap_or(Millis::MAX)));
     Ok(needs)

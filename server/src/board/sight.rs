@@ -10,6 +10,7 @@ use app::train::TrainState;
 use crate::aws::Scope;
 use crate::db::{Db, Inconsistent};
 use crate::deployment::{UnderWay, under_way};
+use crate::environment::{Astray, astray};
 use crate::image::Labels;
 use crate::policy::{self, Policy};
 use crate::service::{Slot, slots};
@@ -76,6 +77,8 @@ pub struct Sight {
     pub labels: Labels,
     /// How fresh all this is.
     pub scopes: BTreeMap<Scope, ScopeState>,
+    /// Environments bound to clusters that are not there.
+    pub astray: Vec<Astray>,
     /// Heads of the branches that environments name, by repository and branch.
     pub heads: BTreeMap<(String, String), String>,
 }
@@ -88,6 +91,7 @@ impl Sight {
     pub async fn of(db: &Db) -> anyhow::Result<Self> {
         let policy = policy::current(db).await?.map(|revision| revision.policy);
         let heads = heads(db, policy.as_deref()).await?;
+        let scopes = scopes(db).await?;
         Ok(Self {
             now: db.now(),
             slots: slots(db).await?,
@@ -96,7 +100,8 @@ impl Sight {
             trains: trains(db).await?,
             next: next(db).await?,
             labels: Labels::of_board(db).await?,
-            scopes: scopes(db).await?,
+            astray: astray(db, policy.as_deref(), &scopes).await?,
+            scopes,
             heads,
             policy,
         })

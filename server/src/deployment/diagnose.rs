@@ -9,6 +9,8 @@ use app::deployment::FailureClass;
 
 pub use runbook::runbook;
 
+use crate::aws::TaskContainer;
+
 /// What is known of a task that ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskEvidence {
@@ -20,6 +22,31 @@ pub struct TaskEvidence {
     pub container_reason: Option<String>,
     /// The container's exit code.
     pub exit_code: Option<i64>,
+}
+
+impl TaskEvidence {
+    /// Of a task's containers, `container` carries the image and matters most; another that ended in error is told where
+    /// that one did not.
+    pub fn of(
+        stop_code: Option<&String>,
+        reason: Option<&String>,
+        containers: &[TaskContainer],
+        container: &str,
+    ) -> Self {
+        let failed =
+            |one: &&TaskContainer| one.exit_code.is_some_and(|code| code != 0) || one.reason.is_some();
+        let ours = containers.iter().find(|one| one.name == container);
+        let told = ours
+            .filter(failed)
+            .or_else(|| containers.iter().find(failed))
+            .or(ours);
+        Self {
+            stop_code: stop_code.cloned(),
+            reason: reason.cloned(),
+            container_reason: told.and_then(|one| one.reason.clone()),
+            exit_code: told.and_then(|one| one.exit_code),
+        }
+    }
 }
 
 /// What was found.

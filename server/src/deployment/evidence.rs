@@ -37,23 +37,24 @@ pub(super) struct News {
 
 impl TaskRow {
     fn of(task: &EcsTask, container: &str) -> Self {
-        let ours = task.containers.iter().find(|one| one.name == container);
-        // The container that carries the image matters most; a sidecar that ended in error is told where ours did not.
-        let failed = ours.filter(|one| one.exit_code.is_some_and(|code| code != 0) || one.reason.is_some());
-        let told = failed
-            .or_else(|| {
-                task.containers
-                    .iter()
-                    .find(|one| one.exit_code.is_some_and(|code| code != 0) || one.reason.is_some())
-            })
-            .or(ours);
+        let TaskEvidence {
+            stop_code,
+            reason,
+            container_reason,
+            exit_code,
+        } = TaskEvidence::of(
+            task.stop_code.as_ref(),
+            task.stopped_reason.as_ref(),
+            &task.containers,
+            container,
+        );
         Self {
             task_arn: task.arn.clone(),
             status: task.last_status.clone(),
-            stop_code: task.stop_code.clone(),
-            reason: task.stopped_reason.clone(),
-            exit_code: told.and_then(|one| one.exit_code),
-            container_reason: told.and_then(|one| one.reason.clone()),
+            stop_code,
+            reason,
+            exit_code,
+            container_reason,
             at: task.stopped_at.unwrap_or(task.created_at),
         }
     }

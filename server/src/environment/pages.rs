@@ -3,9 +3,9 @@
 use app::account::Actor;
 use app::environment::{EnvironmentPort, EnvironmentView, TrainSummary};
 use app::error::ApiError;
-use app::text::Freshness;
 use async_trait::async_trait;
 
+use super::binding::{astray, cluster};
 use super::policy_lines::lines;
 use super::soaking::soaking;
 use crate::auth;
@@ -13,7 +13,7 @@ use crate::aws::Scope;
 use crate::db::Db;
 use crate::error::OrInternal;
 use crate::gate::{self, Kept};
-use crate::policy::{self, Environment, Revision};
+use crate::policy::{self, Revision};
 use crate::sync::{self, Reader};
 use crate::train::{self, Phase, Train};
 
@@ -71,18 +71,6 @@ impl Environments {
             captain: train.captain.clone(),
             express: train.express,
         })
-    }
-
-    async fn freshness(&self, environment: &Environment) -> Result<Freshness, ApiError> {
-        let scope = Scope {
-            account: environment.account.clone(),
-            region: environment.region.clone(),
-        };
-        let scopes = sync::scopes(&self.db).await.or_internal()?;
-        Ok(scopes
-            .get(&scope)
-            .map(|state| state.of(Reader::Ecs))
-            .unwrap_or_default())
     }
 }
 
@@ -145,6 +133,12 @@ impl EnvironmentPort for Environments {
         for train in &trains {
             past.push(self.summary(train).await?);
         }
+        let scopes = sync::scopes(&self.db).await.or_internal()?;
+        let scope = Scope {
+            account: environment.account.clone(),
+            region: environment.region.clone(),
+        };
+        let astray = astray(&self.db, Some(&policy), &scopes).await.or_internal()?;
         Ok(EnvironmentView {
             now: self.db.now(),
             name: environment.name.clone(),
@@ -152,7 +146,15 @@ impl EnvironmentPort for Environments {
                 "account {} · {} · cluster {}",
                 environment.account, environment.region, environment.cluster
             ),
-            freshness: self.freshness(environment).await?,
+            cluster: cluster(&self.db, environment).await.or_internal()?,
+            astray: astray
+                .into_iter()
+                .find(|one| one.environment == name)
+                .map(|one| format!("{}.", one.sentence)),
+            freshness: scopes
+                .get(&scope)
+                .map(|state| state.of(Reader::Ecs))
+                .unwrap_or_default(),
             policy: lines(environment),
             current,
             soaking: soaking(&self.db, &policy, environment).await.or_internal()?,

@@ -12,6 +12,7 @@ pub mod mapping;
 mod page;
 mod settle;
 mod store;
+mod task;
 
 pub use content::{known_good_place, remember_task_definition, task_definition_content};
 pub use page::Services;

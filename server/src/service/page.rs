@@ -8,6 +8,7 @@ use app::text::Millis;
 use async_trait::async_trait;
 
 use super::facts::Facts;
+use super::task::tasks;
 use super::{Slot, settle};
 use crate::audit::Entry;
 use crate::auth::{Place, may_somewhere, one_team, require, require_view};
@@ -17,6 +18,7 @@ use crate::db::{Db, Inconsistent};
 use crate::error::OrInternal;
 use crate::image::Labels;
 use crate::policy::{self, Policy};
+use crate::sync::Reader;
 
 /// Services, slots and mapping.
 #[derive(Clone)]
@@ -139,7 +141,10 @@ impl ServicePort for Services {
             slots.push(SlotView {
                 environment: slot.environment.clone(),
                 cell,
-                freshness: freshness(&sight, slot),
+                freshness: freshness(&sight, slot, Reader::Ecs),
+                tasks: tasks(&self.db, slot, freshness(&sight, slot, Reader::Tasks))
+                    .await
+                    .or_internal()?,
                 ecs_service: slot.ecs_service_arn.clone(),
                 task_definition: slot
                     .running_task_definition

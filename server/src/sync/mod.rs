@@ -1,11 +1,13 @@
 //! Keeps the store up to date with ECS, ECR and CloudWatch.
 //!
 //! ```text
-//! tick ─ per account and region ─┬─ ecs: names (slow lane), services in tens (fast lane), what is new and immutable
+//! tick ─ per account and region ─┬─ ecs: clusters and names (slow lane), services in tens (fast lane), what is new and
+//!                                │       immutable
+//!                                │    ─ settle: ECS services become slots, or stay unmapped with a reason
+//!                                │    ─ adopt: what runs where nothing was deployed yet becomes the baseline
+//!                                │    ─ tasks: of slots to which something happened
 //!                                ├─ ecr: repositories, images, facts of new digests
 //!                                └─ alarms: those that policy names
-//!      ─ settle: ECS services become slots, or stay unmapped with a reason
-//!      ─ adopt: what runs where nothing was deployed yet becomes the baseline
 //! ```
 //!
 //! A tick takes no input and does only what is due. What cannot be read is said beside what was read last, and holds
@@ -175,34 +177,40 @@ impl Inner {
             due
         };
         let (ecs_is_due, ecr_is_due) = (is_due(Reader::Ecs), is_due(Reader::Ecr));
-        let policy = policy.filter(|_| is_due(Reader::Alarms));
+        let alarms_policy = policy.filter(|_| is_due(Reader::Alarms));
         let scope = &scope;
         let (ecs, ecr, alarms) = join3(
             async {
                 if !ecs_is_due {
-                    return Ok(None);
+                    return Ok(Vec::new());
                 }
-                let read = self
-                    .kept(scope, Reader::Ecs, now, ecs::round(self, scope, ecs).await)
-                    .await?;
+                let outcome = ecs::round(self, scope, policy, ecs).await;
+                let services = self.kept(scope, Reader::Ecs, now, outcome).await?;
                 self.settle().await?;
-                Ok(Some(read))
+                if services.2.is_err() {
+                    return Ok(vec![services]);
+                }
+                let outcome = ecs::tasks(self, scope, ecs).await;
+                let tasks = self.kept(scope, Reader::Tasks, now, outcome).await?;
+                Ok(vec![services, tasks])
             },
             async {
                 if !ecr_is_due {
-                    return Ok(None);
+                    return Ok(Vec::new());
                 }
                 let outcome = ecr::round(self, scope, ecr).await;
-                self.kept(scope, Reader::Ecr, now, outcome).await.map(Some)
+                Ok(vec![self.kept(scope, Reader::Ecr, now, outcome).await?])
             },
             async {
-                let Some(policy) = policy else { return Ok(None) };
+                let Some(policy) = alarms_policy else {
+                    return Ok(Vec::new());
+                };
                 let outcome = alarms::round(self, scope, policy).await;
-                self.kept(scope, Reader::Alarms, now, outcome).await.map(Some)
+                Ok(vec![self.kept(scope, Reader::Alarms, now, outcome).await?])
             },
         )
         .await;
-        let read: anyhow::Result<Vec<Option<Read>>> = [ecs, ecr, alarms].into_iter().collect();
+        let read: anyhow::Result<Vec<Vec<Read>>> = [ecs, ecr, alarms].into_iter().collect();
         let read: Vec<Read> = read?.into_iter().flatten().collect();
         for (_, reader, outcome) in &read {
             tell(told, scope, *reader, outcome.as_ref().err());

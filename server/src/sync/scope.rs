@@ -14,6 +14,8 @@ worded! {
     Reader {
         /// Clusters and services.
         Ecs = "ecs", "ECS", Neutral;
+        /// Tasks of services to which something happened.
+        Tasks = "tasks", "ECS tasks", Neutral;
         /// Repositories and images.
         Ecr = "ecr", "ECR", Neutral;
         /// Alarms.
@@ -25,7 +27,7 @@ impl Reader {
     /// Milliseconds from one round to the next.
     pub const fn every(self) -> Millis {
         match self {
-            Self::Ecs | Self::Alarms => 15_000,
+            Self::Ecs | Self::Tasks | Self::Alarms => 15_000,
             Self::Ecr => 30_000,
         }
     }

@@ -7,7 +7,7 @@ use server::board::Boards;
 use server::environment::Environments;
 use server::git::Mirrors;
 
-use crate::support::cloud::{Cloud, OTHER, POLICY, apply};
+use crate::support::cloud::{ACCOUNT, Cloud, OTHER, POLICY, REGION, apply};
 use crate::support::line::{Hand, World};
 use crate::support::store::{Store, somebody};
 
@@ -141,6 +141,81 @@ async fn the_board_shows_what_runs_and_what_needs_whom() {
             "{:?}",
             board.needs
         );
+    }
+}
+
+/// Such an environment would only look empty.
+#[tokio::test]
+async fn an_environment_bound_to_a_cluster_that_is_not_there_says_so() {
+    for store in Store::each().await {
+        let cloud = Cloud::start().await;
+        cloud.with_checkout();
+        let misspelt = POLICY.replace("cluster = \"staging\"", "cluster = \"stagging\"");
+        apply(&store, &misspelt).await;
+        let (ada, vera) = (somebody("ada", Role::Devops), somebody("vera", Role::Viewer));
+        let boards = boards(&store);
+        let needs = async |actor| -> Vec<String> {
+            let board = boards.board(actor, BoardFilter::default()).await.unwrap();
+            board.needs.into_iter().map(|need| need.sentence).collect()
+        };
+        let environments = Environments::new(store.db.clone());
+        let page = async |name: &str| environments.environment(&vera, name, None).await.unwrap();
+        assert_eq!(page("staging").await.astray, None, "nobody has looked yet");
+
+        let sync = cloud.sync(&store);
+        sync.tick().await.unwrap();
+        let missing = "Environment staging is bound to cluster `stagging`, which account 111122223333 in eu-central-1 does not have";
+        assert_eq!(needs(&ada).await, [missing]);
+        assert!(needs(&vera).await.is_empty(), "she can do nothing about it");
+        let board = boards.board(&vera, BoardFilter::default()).await.unwrap();
+        let problems: Vec<_> = board
+            .scopes
+            .into_iter()
+            .map(|one| one.freshness.problem)
+            .collect();
+        assert_eq!(problems, [Some(format!("{missing}.")), None]);
+        let staging = page("staging").await;
+        assert_eq!(staging.astray, Some(format!("{missing}.")));
+        assert_eq!(staging.cluster, None);
+        let production = page("production").await;
+        assert_eq!(production.astray, None);
+        let cluster = production.cluster.unwrap();
+        assert_eq!(
+            (cluster.status.as_str(), cluster.services, cluster.running),
+            ("ACTIVE", 1, 2)
+        );
+
+        // Of an account that cannot be read nothing is said but that.
+        cloud.aws.unreachable(ACCOUNT, true);
+        cloud.pass(&store, 15);
+        sync.tick().await.unwrap();
+        assert_eq!(page("staging").await.astray, None);
+        assert!(
+            needs(&ada)
+                .await
+                .iter()
+                .all(|need| need.contains("cannot be read"))
+        );
+        cloud.aws.unreachable(ACCOUNT, false);
+        cloud.pass(&store, 15);
+        sync.tick().await.unwrap();
+        assert_eq!(needs(&ada).await, [missing]);
+
+        apply(&store, POLICY).await;
+        cloud.pass(&store, 15);
+        sync.tick().await.unwrap();
+        assert!(needs(&ada).await.is_empty(), "{:?}", needs(&ada).await);
+        assert_eq!(page("staging").await.astray, None);
+
+        cloud.aws.delete_cluster(OTHER, REGION, "production");
+        cloud.pass(&store, 60);
+        sync.tick().await.unwrap();
+        let astray = page("production").await.astray.unwrap();
+        assert!(
+            astray.contains("cluster `production`") && astray.contains("INACTIVE"),
+            "{astray}"
+        );
+        assert_eq!(page("production").await.cluster, None);
     }
 }
 

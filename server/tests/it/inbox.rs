@@ -147,7 +147,11 @@ async fn what_was_taken_and_not_yet_applied_is_applied_by_the_process_after() {
         assert_eq!(next.inbox.tick().await.unwrap().applied, 1);
         assert_eq!(only(&store.db).await.state, DeliveryState::Applied);
         assert_eq!(next.deliver("one", "push", body.as_bytes()).await, answer);
-        assert_eq!(next.inbox.tick().await.unwrap().applied, 0, "a repeat changes nothing");
+        assert_eq!(
+            next.inbox.tick().await.unwrap().applied,
+            0,
+            "a repeat changes nothing"
+        );
     }
 }
 

@@ -1,14 +1,18 @@
-//! What is unmapped, and a person's word on it.
+//! What is unmapped, and a person's word on it; the tasks of a slot.
 
 use app::account::Role;
+use app::board::Health;
+use app::deployment::FailureClass;
 use app::error::ApiError;
 use app::service::ServicePort;
+use serde_json::json;
 use server::board::Boards;
 use server::git::Mirrors;
 use server::service::{Services, slot};
+use sim::aws::Failure;
 
-use crate::support::cloud::{ACCOUNT, Cloud, OTHER, POLICY, apply};
-use crate::support::store::{Store, of_team, somebody};
+use crate::support::cloud::{ACCOUNT, Cloud, OTHER, POLICY, REGION, apply};
+use crate::support::store::{MONDAY, Store, of_team, somebody};
 
 fn services(store: &Store) -> Services {
     let mirrors = Mirrors::new(store.db.clone(), std::env::temp_dir().join("no-mirrors"));
@@ -23,9 +27,7 @@ async fn what_is_unmapped_says_why_and_a_person_maps_it_at_once() {
         let two = cloud.define(ACCOUNT, "legacy", &[("app", "nginx:1"), ("proxy", "envoy:1")]);
         let legacy = cloud.run(ACCOUNT, "staging", "legacy", &two, None);
         let second = cloud.run(ACCOUNT, "staging", "checkout-copy", &two, Some("checkout"));
-        cloud
-            .aws
-            .create_cluster(OTHER, crate::support::cloud::REGION, "lab");
+        cloud.aws.create_cluster(OTHER, REGION, "lab");
         let three = cloud.define(OTHER, "toy", &[("web", "nginx:1")]);
         let toy = cloud.run(OTHER, "lab", "toy", &three, Some("toy"));
         apply(&store, POLICY).await;
@@ -112,5 +114,101 @@ async fn what_is_unmapped_says_why_and_a_person_maps_it_at_once() {
             services.service(&ada, "nothing").await,
             Err(ApiError::NotFound(_))
         ));
+    }
+}
+
+/// Nobody deployed anything, and yet tasks crash: the page of the service says why.
+#[tokio::test]
+async fn a_service_that_crashes_outside_of_a_deployment_says_why() {
+    for store in Store::each().await {
+        let cloud = Cloud::start().await;
+        let digest = cloud.with_checkout();
+        apply(&store, POLICY).await;
+        let sync = cloud.sync(&store);
+        sync.tick().await.unwrap();
+        let services = services(&store);
+        let vera = somebody("vera", Role::Viewer);
+        let slots = async || services.service(&vera, "checkout").await.unwrap().slots;
+        let steady = slots().await;
+        for slot in &steady {
+            assert_eq!(slot.tasks.freshness.as_of, Some(MONDAY));
+            assert_eq!((slot.tasks.list.len(), &slot.tasks.why), (2, &None));
+            for task in &slot.tasks.list {
+                assert_eq!(
+                    (task.status.as_str(), task.wanted, &task.end),
+                    ("RUNNING", true, &None)
+                );
+                assert_eq!(task.image.as_ref().unwrap().name, "main-77aa01c");
+                assert!(task.started_at.is_some());
+            }
+        }
+
+        // What is started from now on crashes.
+        let scale = |desired: u32| {
+            let asked = json!({ "cluster": "staging", "service": "checkout", "desiredCount": desired });
+            cloud.aws.ecs(ACCOUNT, REGION, "UpdateService", asked).unwrap();
+        };
+        let pass = async |rounds: u32| {
+            for _ in 0..rounds {
+                cloud.pass(&store, 15);
+                sync.tick().await.unwrap();
+            }
+        };
+        cloud.aws.script_image(&digest, Failure::Exits { code: 3 });
+        scale(4);
+        pass(8).await;
+        let [staging, production] = slots().await.try_into().unwrap();
+        assert_eq!(
+            (staging.cell.health, staging.cell.running, staging.cell.desired),
+            (Health::Degraded, 2, 4)
+        );
+        assert_eq!(staging.tasks.freshness.as_of, Some(store.db.now()));
+        let why = staging.tasks.why.unwrap();
+        assert_eq!(why.class, FailureClass::ApplicationExit);
+        assert!(
+            why.sentence.contains("exit code 3") && !why.runbook.is_empty(),
+            "{why:?}"
+        );
+        let stopped: Vec<_> = staging
+            .tasks
+            .list
+            .iter()
+            .filter(|task| task.status == "STOPPED")
+            .collect();
+        assert!(!stopped.is_empty() && stopped.len() <= 10, "{stopped:?}");
+        for task in &stopped {
+            let end = task.end.as_ref().unwrap();
+            assert_eq!(end.class, Some(FailureClass::ApplicationExit));
+            assert!(
+                end.sentence.contains("exit code 3") && end.at.is_some(),
+                "{end:?}"
+            );
+        }
+        let up = staging
+            .tasks
+            .list
+            .iter()
+            .filter(|task| task.status == "RUNNING")
+            .count();
+        assert!(up >= 2, "{:?}", staging.tasks.list);
+        assert_eq!((production.tasks.list.len(), production.tasks.why), (2, None));
+
+        // It is cured, and after a while nothing of it is left.
+        cloud.aws.heal_image(&digest);
+        scale(2);
+        pass(8).await;
+        let staging = slots().await.remove(0);
+        assert_eq!(
+            (staging.cell.health, &staging.tasks.why),
+            (Health::Healthy, &None)
+        );
+        assert!(
+            staging.tasks.list.iter().any(|task| task.end.is_some()),
+            "just now it still crashed"
+        );
+        cloud.pass(&store, 3_600);
+        sync.tick().await.unwrap();
+        let staging = slots().await.remove(0);
+        assert_eq!(staging.tasks.list.len(), 2, "{:?}", staging.tasks.list);
     }
 }

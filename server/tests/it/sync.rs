@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 use server::service::{slot, task_definition_content};
-use server::sync::scopes;
+use server::sync::{Reader, scopes};
 use sim::aws::{AlarmState, Fault};
 
 use crate::support::cloud::{ACCOUNT, COMMIT, Cloud, OTHER, POLICY, REGION, apply, cipher, image};
@@ -66,10 +66,14 @@ async fn a_round_makes_as_many_calls_as_the_formula_says() {
         let sync = cloud.sync(&store);
 
         sync.tick().await.unwrap();
-        // M = 2, N = 23 + 2, T = 25, R = 25, K = 3 with one new image each.
+        // M = 2, N = 23 + 2, T = 25, R = 25, K = 3 with one new image each. The 46 tasks of the mapped services, all in
+        // one cluster, are listed and described together.
         let cold = calls([
             ("GetCallerIdentity", 1),
             ("ListClusters", 1),
+            ("DescribeClusters", 1),
+            ("ListTasks", 1),
+            ("DescribeTasks", 1),
             ("ListServices", 1 + 1),
             ("DescribeServices", 3 + 1),
             ("DescribeTaskDefinition", 25),
@@ -80,6 +84,7 @@ async fn a_round_makes_as_many_calls_as_the_formula_says() {
         ]);
         assert_eq!(counted(&cloud), cold);
         assert_eq!(one::<i64>(&store, "SELECT COUNT(*) FROM slot").await, 23);
+        assert_eq!(one::<i64>(&store, "SELECT COUNT(*) FROM task").await, 46);
 
         sync.tick().await.unwrap();
         assert_eq!(counted(&cloud), BTreeMap::new(), "nothing is due yet");
@@ -110,6 +115,134 @@ async fn a_round_makes_as_many_calls_as_the_formula_says() {
         );
         assert_eq!(again.get("DescribeServiceRevisions"), None, "{again:?}");
         assert_eq!(again.get("BatchGetImage"), None, "{again:?}");
+        assert_eq!(again.get("ListTasks"), None, "nothing happened: {again:?}");
+    }
+}
+
+/// Steady services cost no call; another costs one for what runs, one for what stopped and one to describe both, until
+/// it is steady again.
+#[tokio::test]
+async fn only_tasks_of_services_to_which_something_happens_are_read() {
+    for store in Store::each().await {
+        let cloud = Cloud::start().await;
+        cloud.with_checkout();
+        let definition = cloud.define(ACCOUNT, "catalog", &[("web", "nginx:1")]);
+        cloud.run(ACCOUNT, "staging", "catalog", &definition, Some("catalog"));
+        apply(&store, POLICY).await;
+        let sync = cloud.sync(&store);
+        let of_tasks = async |seconds: u64| {
+            cloud.pass(&store, seconds);
+            let status = sync.tick().await.unwrap();
+            assert!(
+                status.read.iter().all(|(.., outcome)| outcome.is_ok()),
+                "{status}"
+            );
+            let mut calls = counted(&cloud);
+            calls.retain(|name, _| name.ends_with("Tasks"));
+            calls
+        };
+        let first = calls([("ListTasks", 2 + 1), ("DescribeTasks", 2)]);
+        assert_eq!(of_tasks(0).await, first, "one by one: there are few");
+        assert_eq!(of_tasks(15).await, BTreeMap::new());
+
+        let scaled = json!({ "cluster": "staging", "service": "checkout", "desiredCount": 3 });
+        cloud.aws.ecs(ACCOUNT, REGION, "UpdateService", scaled).unwrap();
+        let unsteady = calls([("ListTasks", 2), ("DescribeTasks", 1)]);
+        assert_eq!(of_tasks(15).await, unsteady);
+        assert_eq!(of_tasks(3).await, BTreeMap::new(), "not due");
+        assert_eq!(of_tasks(12).await, unsteady, "the third still starts");
+        assert_eq!(of_tasks(60).await, unsteady, "it runs");
+        assert_eq!(of_tasks(15).await, BTreeMap::new());
+        assert_eq!(one::<i64>(&store, "SELECT COUNT(*) FROM task").await, 2 + 2 + 3);
+        let healthy: i64 = one(&store, "SELECT COUNT(*) FROM task WHERE status = 'RUNNING'").await;
+        assert_eq!(healthy, 2 + 2 + 3);
+
+        cloud.aws.delete_service(ACCOUNT, REGION, "staging", "checkout");
+        assert_eq!(of_tasks(15).await, BTreeMap::new());
+        let left: i64 = one(&store, "SELECT COUNT(*) FROM task").await;
+        assert_eq!(left, 2 + 2, "its tasks went with it");
+    }
+}
+
+#[tokio::test]
+async fn tasks_that_may_not_be_read_hold_up_nothing_else() {
+    let store = Store::sqlite().await;
+    let cloud = Cloud::start().await;
+    cloud.with_checkout();
+    apply(&store, POLICY).await;
+    cloud.aws.fault("ListTasks", Fault::AccessDenied, 2);
+    let sync = cloud.sync(&store);
+    let status = sync.tick().await.unwrap().to_string();
+    assert!(
+        status.contains("not authorized to perform: ecs:ListTasks"),
+        "{status}"
+    );
+    assert!(slot(&store.db, "checkout", "staging").await.unwrap().is_some());
+    let problem = async || {
+        let states = scopes(&store.db).await.unwrap();
+        let state = states
+            .iter()
+            .find(|(scope, _)| scope.account == ACCOUNT)
+            .unwrap()
+            .1;
+        assert_eq!(state.of(Reader::Ecs).problem, None);
+        state.all().problem
+    };
+    assert!(problem().await.unwrap().starts_with("ECS tasks: AWS refuses"));
+    cloud.pass(&store, 15);
+    sync.tick().await.unwrap();
+    assert_eq!(problem().await, None);
+    assert_eq!(one::<i64>(&store, "SELECT COUNT(*) FROM task").await, 4);
+}
+
+#[tokio::test]
+async fn clusters_are_kept_as_they_come_and_go() {
+    for store in Store::each().await {
+        let cloud = Cloud::start().await;
+        cloud.with_checkout();
+        cloud.aws.create_cluster(ACCOUNT, REGION, "lab");
+        apply(
+            &store,
+            POLICY
+                .replace("\"production\"\nsources", "\"prod\"\nsources")
+                .as_str(),
+        )
+        .await;
+        let sync = cloud.sync(&store);
+        let clusters = async || {
+            let rows: Vec<(String, String, i64, i64, Option<i64>)> =
+                sqlx::query_as("SELECT name, status, services, running, gone_at FROM cluster ORDER BY name")
+                    .fetch_all(store.db.read())
+                    .await
+                    .unwrap();
+            rows
+        };
+        let row = |name: &str, status: &str, services: i64, running: i64, gone_at: Option<i64>| {
+            (name.to_owned(), status.to_owned(), services, running, gone_at)
+        };
+        sync.tick().await.unwrap();
+        let start = store.db.now();
+        let prod = row("prod", "MISSING", 0, 0, Some(start));
+        let production = row("production", "ACTIVE", 1, 2, None);
+        let staging = row("staging", "ACTIVE", 1, 2, None);
+        assert_eq!(
+            clusters().await,
+            [
+                row("lab", "ACTIVE", 0, 0, None),
+                prod.clone(),
+                production.clone(),
+                staging.clone()
+            ],
+            "prod is where policy binds production to"
+        );
+
+        cloud.aws.delete_cluster(ACCOUNT, REGION, "lab");
+        cloud.aws.create_cluster(OTHER, REGION, "prod");
+        cloud.pass(&store, 60);
+        sync.tick().await.unwrap();
+        let lab = row("lab", "MISSING", 0, 0, Some(start + 60_000));
+        let prod = row("prod", "ACTIVE", 0, 0, None);
+        assert_eq!(clusters().await, [lab, prod, production, staging]);
     }
 }
 

@@ -41,6 +41,10 @@ impl AwsError {
         Self::new("ClusterNotFoundException", "Cluster not found.")
     }
 
+    pub(crate) fn cluster_inactive() -> Self {
+        Self::new("ClusterNotFoundException", "The referenced cluster was inactive.")
+    }
+
     pub(crate) fn service_not_found() -> Self {
         Self::new("ServiceNotFoundException", "Service not found.")
     }

@@ -26,6 +26,7 @@ impl Aws {
     pub fn create_cluster(&self, account: &str, region: &str, name: &str) {
         let cluster = Cluster {
             name: name.into(),
+            active: true,
             tags: BTreeMap::new(),
             services: BTreeMap::new(),
         };
@@ -35,6 +36,18 @@ impl Aws {
             .entry(Place::new(account, region))
             .or_default()
             .insert(name.into(), cluster);
+    }
+
+    /// Deletes a cluster with all that it had. As with ECS, it can still be described: it is INACTIVE. Says whether it
+    /// was there.
+    pub fn delete_cluster(&self, account: &str, region: &str, name: &str) -> bool {
+        let mut state = self.advanced(self.clock.now_millis());
+        let Ok(cluster) = state.cluster_mut(&Place::new(account, region), Some(name)) else {
+            return false;
+        };
+        cluster.active = false;
+        cluster.services.clear();
+        true
     }
 
     /// Adds an ECR repository.

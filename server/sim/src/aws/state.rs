@@ -58,6 +58,8 @@ pub(crate) struct Session {
 #[derive(Debug)]
 pub(crate) struct Cluster {
     pub name: String,
+    /// Deleted ones stay known for a while.
+    pub active: bool,
     pub tags: Tags,
     pub services: BTreeMap<String, Service>,
 }
@@ -130,19 +132,29 @@ impl Alarms {
 impl State {
     /// The cluster that a request names (name or ARN; nothing is `default`).
     pub fn cluster(&self, place: &Place, asked: Option<&str>) -> Result<&Cluster, AwsError> {
-        let name = last_part(asked.unwrap_or("default"));
-        self.clusters
-            .get(place)
-            .and_then(|clusters| clusters.get(name))
-            .ok_or_else(AwsError::cluster_not_found)
+        match self.known_cluster(place, asked.unwrap_or("default")) {
+            Some(cluster) if cluster.active => Ok(cluster),
+            Some(_) => Err(AwsError::cluster_inactive()),
+            None => Err(AwsError::cluster_not_found()),
+        }
     }
 
     pub fn cluster_mut(&mut self, place: &Place, asked: Option<&str>) -> Result<&mut Cluster, AwsError> {
         let name = last_part(asked.unwrap_or("default"));
-        self.clusters
+        match self
+            .clusters
             .get_mut(place)
             .and_then(|clusters| clusters.get_mut(name))
-            .ok_or_else(AwsError::cluster_not_found)
+        {
+            Some(cluster) if cluster.active => Ok(cluster),
+            Some(_) => Err(AwsError::cluster_inactive()),
+            None => Err(AwsError::cluster_not_found()),
+        }
+    }
+
+    /// A cluster by name or ARN, also one that was deleted.
+    pub fn known_cluster(&self, place: &Place, asked: &str) -> Option<&Cluster> {
+        self.clusters.get(place)?.get(last_part(asked))
     }
 
     /// The task definition that `family`, `family:revision` or an ARN means. Without a revision it is the

@@ -19,7 +19,7 @@ use super::limiter::{Bucket, Limiter};
 use super::shape;
 use super::wire::{KeepBody, SendBody};
 use crate::aws::{
-    AwsError, Ecs, EcsService, EcsTask, Scope, ServiceDeployment, ServiceRevision, TaskDefinition,
+    AwsError, Ecs, EcsCluster, EcsService, EcsTask, Scope, ServiceDeployment, ServiceRevision, TaskDefinition,
 };
 
 /// Speaks to ECS in one account and region.
@@ -76,6 +76,23 @@ impl Ecs for EcsClient {
                 return Ok(arns);
             }
         }
+    }
+
+    async fn describe_clusters(&self, clusters: &[String]) -> Result<Vec<EcsCluster>, AwsError> {
+        // Without names ECS describes the cluster `default`.
+        if clusters.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.take(Bucket::ClusterRead).await;
+        let call = self
+            .reader
+            .describe_clusters()
+            .set_clusters(Some(clusters.to_vec()));
+        let answer = call
+            .send()
+            .await
+            .map_err(|cause| self.faults.of("DescribeClusters", cause))?;
+        Ok(answer.clusters().iter().filter_map(shape::cluster).collect())
     }
 
     async fn services(&self, cluster: &str) -> Result<Vec<String>, AwsError> {
@@ -223,7 +240,12 @@ impl Ecs for EcsClient {
             .ok_or_else(|| AwsError::Unreachable("UpdateService: the answer cannot be read".to_owned()))
     }
 
-    async fn tasks(&self, cluster: &str, service: &str, stopped: bool) -> Result<Vec<EcsTask>, AwsError> {
+    async fn list_tasks(
+        &self,
+        cluster: &str,
+        service: Option<&str>,
+        stopped: bool,
+    ) -> Result<Vec<String>, AwsError> {
         let wanted = if stopped {
             DesiredStatus::Stopped
         } else {
@@ -237,7 +259,7 @@ impl Ecs for EcsClient {
                 .reader
                 .list_tasks()
                 .cluster(cluster)
-                .service_name(service)
+                .set_service_name(service.map(str::to_owned))
                 .desired_status(wanted.clone())
                 .max_results(100)
                 .set_next_token(token);
@@ -248,24 +270,23 @@ impl Ecs for EcsClient {
             arns.extend_from_slice(page.task_arns());
             token = page.next_token;
             if token.is_none() {
-                break;
+                return Ok(arns);
             }
         }
-        let mut tasks = Vec::new();
-        for some in arns.chunks(100) {
-            self.take(Bucket::TaskRead).await;
-            let call = self
-                .reader
-                .describe_tasks()
-                .cluster(cluster)
-                .set_tasks(Some(some.to_vec()));
-            let answer = call
-                .send()
-                .await
-                .map_err(|cause| self.faults.of("DescribeTasks", cause))?;
-            tasks.extend(answer.tasks().iter().filter_map(shape::task));
-        }
-        Ok(tasks)
+    }
+
+    async fn describe_tasks(&self, cluster: &str, tasks: &[String]) -> Result<Vec<EcsTask>, AwsError> {
+        self.take(Bucket::TaskRead).await;
+        let call = self
+            .reader
+            .describe_tasks()
+            .cluster(cluster)
+            .set_tasks(Some(tasks.to_vec()));
+        let answer = call
+            .send()
+            .await
+            .map_err(|cause| self.faults.of("DescribeTasks", cause))?;
+        Ok(answer.tasks().iter().filter_map(shape::task).collect())
     }
 
     async fn service_deployments(

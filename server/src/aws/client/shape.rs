@@ -7,7 +7,7 @@ use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types;
 
 use crate::aws::{
-    EcsDeployment, EcsEvent, EcsService, EcsTask, ServiceDeployment, ServiceDeploymentStatus,
+    EcsCluster, EcsDeployment, EcsEvent, EcsService, EcsTask, ServiceDeployment, ServiceDeploymentStatus,
     ServiceRevision, TaskContainer,
 };
 
@@ -23,6 +23,17 @@ pub(super) fn tags(tags: &[types::Tag]) -> BTreeMap<String, String> {
 
 fn owned(text: Option<&str>) -> Option<String> {
     text.map(str::to_owned)
+}
+
+pub(super) fn cluster(cluster: &types::Cluster) -> Option<EcsCluster> {
+    Some(EcsCluster {
+        arn: owned(cluster.cluster_arn())?,
+        name: owned(cluster.cluster_name())?,
+        status: owned(cluster.status()).unwrap_or_default(),
+        services: i64::from(cluster.active_services_count()),
+        running: i64::from(cluster.running_tasks_count()),
+        pending: i64::from(cluster.pending_tasks_count()),
+    })
 }
 
 pub(super) fn service(service: &types::Service) -> Option<EcsService> {
@@ -100,7 +111,9 @@ pub(super) fn task(task: &types::Task) -> Option<EcsTask> {
         arn: owned(task.task_arn())?,
         task_definition: owned(task.task_definition_arn()).unwrap_or_default(),
         last_status: owned(task.last_status()).unwrap_or_default(),
+        desired_status: owned(task.desired_status()).unwrap_or_default(),
         started_by: owned(task.started_by()),
+        group: owned(task.group()),
         health: task.health_status().map(|health| health.as_str().to_owned()),
         stop_code: task.stop_code().map(|code| code.as_str().to_owned()),
         stopped_reason: owned(task.stopped_reason()),
@@ -118,6 +131,7 @@ pub(super) fn task(task: &types::Task) -> Option<EcsTask> {
             })
             .collect(),
         created_at: millis(task.created_at()).unwrap_or_default(),
+        started_at: millis(task.started_at()),
         stopped_at: millis(task.stopped_at()),
     })
 }

@@ -151,7 +151,9 @@ fn task(digest: Option<&str>) -> EcsTask {
         arn: "arn:task/1".to_owned(),
         task_definition: NEW.to_owned(),
         last_status: "RUNNING".to_owned(),
+        desired_status: "RUNNING".to_owned(),
         started_by: Some("ecs-svc/2".to_owned()),
+        group: None,
         health: None,
         stop_code: None,
         stopped_reason: None,
@@ -163,6 +165,7 @@ fn task(digest: Option<&str>) -> EcsTask {
             reason: None,
         }],
         created_at: 0,
+        started_at: None,
         stopped_at: None,
     }
 }

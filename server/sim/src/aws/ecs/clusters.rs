@@ -12,8 +12,9 @@ pub(super) fn list(state: &State, call: &Call<'_>) -> Result<Value, AwsError> {
         .clusters
         .get(&call.place)
         .into_iter()
-        .flat_map(|clusters| clusters.keys());
-    let arns = clusters.map(|name| arn(&call.place, name)).collect();
+        .flat_map(|clusters| clusters.values())
+        .filter(|cluster| cluster.active);
+    let arns = clusters.map(|cluster| arn(&call.place, &cluster.name)).collect();
     let (page, token) = call.page(arns, 100, 100)?;
     Ok(with_token(json!({ "clusterArns": page }), token))
 }
@@ -28,9 +29,9 @@ pub(super) fn describe(state: &State, call: &Call<'_>) -> Result<Value, AwsError
     }
     let (mut clusters, mut failures) = (Vec::new(), Vec::new());
     for name in asked {
-        match state.cluster(&call.place, Some(name)) {
-            Ok(cluster) => clusters.push(shown(cluster, call)),
-            Err(_) => failures.push(missing(&arn(&call.place, last_part(name)))),
+        match state.known_cluster(&call.place, name) {
+            Some(cluster) => clusters.push(shown(cluster, call)),
+            None => failures.push(missing(&arn(&call.place, last_part(name)))),
         }
     }
     Ok(json!({ "clusters": clusters, "failures": failures }))
@@ -42,7 +43,7 @@ fn shown(cluster: &Cluster, call: &Call<'_>) -> Value {
     json!({
         "clusterArn": arn(&call.place, &cluster.name),
         "clusterName": cluster.name,
-        "status": "ACTIVE",
+        "status": if cluster.active { "ACTIVE" } else { "INACTIVE" },
         "registeredContainerInstancesCount": 0,
         "runningTasksCount": tasks().filter(|task| task.stage == Stage::Running).count(),
         "pendingTasksCount": tasks().filter(|task| Task::is_pending(task)).count(),

@@ -169,3 +169,19 @@ fn tags_can_be_read_and_changed() {
     let asked = json!({ "cluster": CLUSTER, "services": ["shop"], "include": ["TAGS"] });
     assert_eq!(world.call("DescribeServices", asked)["services"][0]["tags"], tags);
 }
+
+#[test]
+fn a_deleted_cluster_is_inactive_and_of_no_more_use() {
+    let world = world();
+    assert!(world.aws.delete_cluster(ACCOUNT, REGION, CLUSTER));
+    assert!(!world.aws.delete_cluster(ACCOUNT, REGION, CLUSTER));
+    let listed = world.call("ListClusters", json!({}));
+    assert_eq!(listed["clusterArns"], json!([]));
+    let described = world.call("DescribeClusters", json!({ "clusters": [CLUSTER, "nowhere"] }));
+    assert_eq!(described["clusters"][0]["status"], "INACTIVE");
+    assert_eq!(described["clusters"][0]["activeServicesCount"], 0);
+    assert_eq!(described["failures"][0]["reason"], "MISSING");
+    let (code, message) = world.refused("ListServices", json!({ "cluster": CLUSTER }));
+    assert_eq!(code, "ClusterNotFoundException");
+    assert!(message.contains("inactive"), "{message}");
+}
