@@ -23,7 +23,9 @@ BEGAN := $(shell date +%s)
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
 
-demo: tools server site ## builds everything and starts the demo world on http://127.0.0.1:3000
+# Program and bundle have folders of their own and are built side by side: each has long stretches of one crate alone.
+demo: tools ## builds everything and starts the demo world on http://127.0.0.1:3000
+	@$(MAKE) --no-print-directory --jobs=2 server site
 	@echo "── all of it: $$(( $$(date +%s) - $(BEGAN) )) s"
 	@echo "── starting (stop it with Ctrl-C)"
 	@exec $(TARGET)/debug/yardmaster demo $(DEMO)

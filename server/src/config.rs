@@ -98,6 +98,9 @@ pub struct Login {
     /// The claim that lists groups.
     #[serde(default = "default_groups")]
     pub groups_claim: String,
+    /// What policy puts before the names of its groups. With one way to log in there is nothing to tell apart.
+    #[serde(default)]
+    pub group_prefix: String,
 }
 
 /// What sends webhooks.
@@ -232,6 +235,24 @@ impl Config {
             .checked()
     }
 
+    /// A group of one provider must never be taken for one of another: its roles are given by name.
+    fn check_group_prefixes(&self) -> Result<(), ConfigError> {
+        for (place, login) in self.logins.iter().enumerate().filter(|_| self.logins.len() > 1) {
+            let (name, prefix) = (&login.name, &login.group_prefix);
+            let mut others = self
+                .logins
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != place);
+            if prefix.is_empty() || others.any(|(_, other)| other.group_prefix.starts_with(prefix)) {
+                return Err(ConfigError(format!(
+                    "login `{name}`: with more than one way to log in each needs a group_prefix of its own, so that policy can tell their groups apart: group_prefix = \"{name}/\", and \"{name}/leads\" in the policy's [groups]"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn checked(mut self) -> Result<Self, ConfigError> {
         let fail = |text: String| Err(ConfigError(text));
         secret_from_file(
@@ -291,6 +312,7 @@ impl Config {
                 ));
             }
         }
+        self.check_group_prefixes()?;
         let mut names = BTreeSet::new();
         for source in &mut self.sources {
             let name = format!("source `{}`: secret", source.name);

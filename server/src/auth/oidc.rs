@@ -354,7 +354,7 @@ impl Provider {
         let groups = claims.0.get(&self.config.groups_claim)?.as_array()?;
         let groups = groups
             .iter()
-            .filter_map(|group| group.as_str().map(str::to_owned));
+            .filter_map(|group| Some(format!("{}{}", self.config.group_prefix, group.as_str()?)));
         Some(groups.collect())
     }
 

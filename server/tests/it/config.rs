@@ -42,6 +42,11 @@ fn refusal(document: &str) -> String {
 fn a_whole_configuration_is_taken() {
     let whole = [GOOD, SOURCE, LOGIN, ACCOUNT].concat();
     let config = Config::parse(&whole).expect("a configuration");
+    let two = format!(
+        "{GOOD}{LOGIN}group_prefix = \"sso/\"\n{}group_prefix = \"partners/\"",
+        LOGIN.replace("\"sso\"", "\"partners\"")
+    );
+    Config::parse(&two).expect("a configuration with two ways to log in");
     assert_eq!(config.database_url(), "sqlite:yardmaster-data/yardmaster.db");
 }
 
@@ -97,6 +102,17 @@ fn each_mistake_is_answered_with_the_name_of_the_setting() {
         (with(&LOGIN.replace("\"sso\"", "\"s/so\"")), "login.name `s/so`"),
         (with(&LOGIN.replace("https://sso.example", "sso")), "issuer"),
         (with(&[LOGIN, LOGIN].concat()), "login.name `sso` stands twice"),
+        (
+            with(&[LOGIN, &LOGIN.replace("\"sso\"", "\"partners\"")].concat()),
+            "login `sso`: with more than one way to log in each needs a group_prefix",
+        ),
+        (
+            with(&format!(
+                "{}group_prefix = \"acme/\"\n{LOGIN}group_prefix = \"acme/partners/\"",
+                LOGIN.replace("\"sso\"", "\"acme\"")
+            )),
+            "login `acme`: with more than one way to log in each needs a group_prefix",
+        ),
         (
             with(&ACCOUNT.replace("111122223333", "1111")),
             "aws.account.id `1111`",

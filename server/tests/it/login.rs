@@ -543,6 +543,12 @@ async fn a_provider_that_is_down_keeps_nobody_from_another() {
             .location(),
         "/"
     );
+    // Of several providers each one's groups carry its name, so that none can give another's roles.
+    let groups: String = sqlx::query_scalar("SELECT groups_json FROM person WHERE name = 'Vera Viewer'")
+        .fetch_one(house.store.db.read())
+        .await
+        .expect("one person");
+    assert_eq!(groups, "[\"acme/yardmaster-viewers\"]");
 }
 
 /// Ways to write an address that some browser, or some step on the way, reads as another site's.

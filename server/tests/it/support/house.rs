@@ -52,8 +52,13 @@ impl House {
             "public_url = \"{home}\"\n[keys]\naudit = \"an audit key for tests\"\ndata = \"a data key for tests\"\n"
         );
         for Sso { name, issuer } in providers {
+            let prefix = if providers.len() > 1 {
+                format!("{name}/")
+            } else {
+                String::new()
+            };
             document.push_str(&format!(
-                "[[login]]\nname = \"{name}\"\nissuer = \"{issuer}\"\nclient_id = \"{CLIENT}\"\nclient_secret = \"{SECRET}\"\n"
+                "[[login]]\nname = \"{name}\"\nissuer = \"{issuer}\"\nclient_id = \"{CLIENT}\"\nclient_secret = \"{SECRET}\"\ngroup_prefix = \"{prefix}\"\n"
             ));
         }
         let config = Config::parse(&document).expect("a configuration");
