@@ -64,9 +64,9 @@ fn SessionRow(session: SessionView, revoke: Act) -> impl IntoView {
             <th scope="row">
                 {browser} " " {current.then(|| view! { <Badge tone=Tone::Active word="This one" /> })}
             </th>
-            <td><Time at=created_at /></td>
-            <td><Time at=seen_at /></td>
-            <td><Time at=expires_at /></td>
+            <td data-label="began"><Time at=created_at /></td>
+            <td data-label="last used"><Time at=seen_at /></td>
+            <td data-label="ends by itself"><Time at=expires_at /></td>
             <td><ActionButton act=revoke choice hidden=vec![("session", id)] /></td>
         </tr>
     }
