@@ -477,6 +477,7 @@ CREATE TABLE deployment (
     cancel_why TEXT,
     deadline_at BIGINT,
     wake_at BIGINT NOT NULL,
+    read_at BIGINT,
     ended_at BIGINT,
     verdict TEXT,
     failure_class TEXT,

@@ -11,7 +11,10 @@ use super::steps::Steps;
 use super::tasks::{events_view, tasks_view};
 use super::{DeploymentView, LoadDeployment};
 use crate::live::{follow, live};
-use crate::ui::{ImageName, PageHead, Progress, Section, Time, badge, encode, loaded_page, part};
+use crate::text::Millis;
+use crate::ui::{
+    ImageName, PageHead, Progress, Section, Time, badge, duration_text, encode, loaded_page, part,
+};
 use crate::wire::{Question, ask};
 
 /// The page.
@@ -52,7 +55,8 @@ fn Deployment(first: DeploymentView) -> impl IntoView {
     let state = Memo::new(move |_| deployment.with(|deployment| deployment.state));
     let verdict = Memo::new(move |_| deployment.with(|deployment| deployment.verdict.clone()));
     let percent = Memo::new(move |_| deployment.with(|d| (!d.state.at_rest()).then_some(d.percent)));
-    let instants = Memo::new(move |_| deployment.with(|d| (d.requested_at, d.ended_at, d.deadline_at)));
+    let instants =
+        Memo::new(move |_| deployment.with(|d| [Some(d.requested_at), d.ended_at, d.deadline_at, d.read_at]));
     let diagnosis = Memo::new(move |_| deployment.with(|deployment| deployment.diagnosis.clone()));
     let tasks = Memo::new(move |_| deployment.with(|deployment| deployment.tasks.clone()));
     let events = Memo::new(move |_| deployment.with(|deployment| deployment.events.clone()));
@@ -108,18 +112,24 @@ fn change(deployment: &DeploymentView) -> impl IntoView + use<> {
     }
 }
 
-fn instants_view(
-    (requested, ended, deadline): (i64, Option<i64>, Option<i64>),
-    at_rest: bool,
-) -> impl IntoView {
-    let took = ended.map(|ended| crate::ui::duration_text(ended - requested));
-    let deadline = deadline.filter(|_| !at_rest);
+fn instants_view([requested, ended, deadline, read]: [Option<Millis>; 4], at_rest: bool) -> impl IntoView {
+    let took = ended
+        .zip(requested)
+        .map(|(ended, requested)| duration_text(ended - requested));
+    let instants = [
+        ("Asked for", requested),
+        ("Came to rest", ended),
+        ("Given up at", deadline.filter(|_| !at_rest)),
+        ("ECS last read", read),
+    ]
+    .into_iter()
+    .filter_map(|(name, at)| Some((name, at?)))
+    .map(|(name, at)| view! { <div><dt>{name}</dt><dd><Time at/></dd></div> })
+    .collect_view();
     view! {
         <dl class="facts">
-            <div><dt>"Asked for"</dt><dd><Time at=requested/></dd></div>
-            {ended.map(|at| view! { <div><dt>"Came to rest"</dt><dd><Time at/></dd></div> })}
+            {instants}
             {took.map(|took| view! { <div><dt>"Took"</dt><dd>{took}</dd></div> })}
-            {deadline.map(|at| view! { <div><dt>"Given up at"</dt><dd><Time at/></dd></div> })}
         </dl>
     }
 }

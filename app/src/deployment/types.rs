@@ -168,6 +168,8 @@ pub struct DeploymentView {
     pub requested_at: Millis,
     /// When it came to rest.
     pub ended_at: Option<Millis>,
+    /// When ECS was last read for it.
+    pub read_at: Option<Millis>,
     /// When Yardmaster gives up waiting for ECS.
     pub deadline_at: Option<Millis>,
     /// The verdict in a sentence, and on what evidence.

@@ -287,6 +287,7 @@ impl Deployments {
                 .context("its slot is gone")?;
             let rules = rules(policy, &slot);
             let subject = subject(&deployment, &slot, rules.deadline_seconds);
+            let asked_at = self.db.now();
             let (seen, step) = match self.observe(&deployment, &slot, &rules, fresh).await {
                 Ok(seen) => {
                     let step = plan::next(&subject, &seen, self.db.now());
@@ -298,7 +299,7 @@ impl Deployments {
                 Err(Unread::Ours(cause)) => return Err(cause),
             };
             let events = seen.service.as_ref().map_or(&[][..], |service| &service.events);
-            let news = if deployment.facts.state.following().is_some() {
+            let mut news = if deployment.facts.state.following().is_some() {
                 evidence::news(
                     &self.db,
                     &lease.id,
@@ -311,6 +312,7 @@ impl Deployments {
             } else {
                 News::default()
             };
+            news.read_at = seen.service.is_some().then_some(asked_at);
             let work = Work {
                 lease,
                 deployment,

@@ -31,6 +31,8 @@ pub(super) struct TaskRow {
 /// What is not kept yet of what was seen.
 #[derive(Debug, Default)]
 pub(super) struct News {
+    /// When ECS was asked, where it answered.
+    pub read_at: Option<Millis>,
     events: Vec<EcsEvent>,
     tasks: Vec<TaskRow>,
 }
@@ -76,6 +78,7 @@ pub(super) async fn news(
             .await?;
     let kept = tasks_of(db, id).await?;
     Ok(News {
+        read_at: None,
         events: events
             .iter()
             .filter(|event| event.at >= since && !known.contains(&event.id))
@@ -96,6 +99,13 @@ impl News {
 
     /// Keeps it.
     pub async fn keep(&self, tx: &mut Tx, id: &str) -> sqlx::Result<()> {
+        if let Some(at) = self.read_at {
+            sqlx::query("UPDATE deployment SET read_at = $1 WHERE id = $2")
+                .bind(at)
+                .bind(id)
+                .execute(tx.connection())
+                .await?;
+        }
         for event in &self.events {
             sqlx::query(
                 "INSERT INTO deployment_event (deployment_id, event_id, at, message) VALUES ($1, $2, $3, $4)

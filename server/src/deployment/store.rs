@@ -39,6 +39,7 @@ pub(super) struct Row {
     pub cancel_why: Option<String>,
     pub deadline_at: Option<Millis>,
     pub wake_at: Millis,
+    pub read_at: Option<Millis>,
     pub ended_at: Option<Millis>,
     pub verdict: Option<String>,
     pub failure_class: Option<String>,
@@ -51,7 +52,7 @@ pub(super) async fn load(db: &Db, id: &str) -> anyhow::Result<Option<Deployment>
     let row: Option<Row> = sqlx::query_as(
         "SELECT id, slot_id, kind, train_id, car_id, image_repository, digest, from_digest, base_task_definition,
                 content, content_sha256, requested_by_name, reason, requested_at, state, phase, version,
-                facts, cancel_why, deadline_at, wake_at, ended_at, verdict, failure_class, failure_text, resolved_at
+                facts, cancel_why, deadline_at, wake_at, read_at, ended_at, verdict, failure_class, failure_text, resolved_at
          FROM deployment WHERE id = $1",
     )
     .bind(id)

@@ -106,6 +106,7 @@ impl Deployments {
             reason: row.reason.clone(),
             requested_at: row.requested_at,
             ended_at: row.ended_at,
+            read_at: row.read_at,
             deadline_at: row.deadline_at.filter(|_| !state.at_rest()),
             verdict,
             steps: steps

@@ -69,6 +69,28 @@ async fn a_good_image_rolls_out_and_is_known_good_then() {
     }
 }
 
+#[tokio::test]
+async fn the_page_says_when_ecs_was_last_read() {
+    let rollout = Rollout::new(Store::sqlite().await).await;
+    let id = rollout.ask(&rollout.second).await.unwrap();
+    assert_eq!(rollout.view(&id).await.read_at, None);
+    rollout.until(&id, Word::Updating).await;
+    rollout.cloud.pass(&rollout.store, 5);
+    rollout.engine.tick().await.unwrap();
+    let read = rollout.view(&id).await.read_at.unwrap();
+
+    rollout.cloud.aws.fault("DescribeServices", Fault::Internal, 50);
+    rollout.cloud.pass(&rollout.store, 10);
+    rollout.engine.tick().await.unwrap();
+    let view = rollout.view(&id).await;
+    assert_eq!(
+        view.read_at,
+        Some(read),
+        "what was not answered is not called read"
+    );
+    assert!(view.now - read >= 10_000);
+}
+
 /// Unmapped services are never deployed, also where they were mapped when the deployment was asked for.
 #[tokio::test]
 async fn a_service_that_was_unmapped_meanwhile_is_left_alone() {
