@@ -1,6 +1,6 @@
 //! Whose work a train carries: Git authors, committers and co-authors of everything from → to of all cars, who opened
-//! the pull requests, and who started the builds. None of them may approve it. An address can be made up, so a name that is matched to nobody
-//! makes the train wait until a person says who it is.
+//! the pull requests, and who started the builds. None of them may approve it. An address can be made up, so a name
+//! that is matched to nobody makes the train wait until a person says who it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
