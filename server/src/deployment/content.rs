@@ -4,12 +4,11 @@ use anyhow::Context;
 use serde_json::Value;
 
 use super::engine::{Deployments, scope};
-use super::journal::good_place;
 use super::store::Deployment;
 use crate::aws::{AwsError, Purpose, with_image};
 use crate::crypto::{canonical_json, sha256_hex};
 use crate::db::{Inconsistent, Tx};
-use crate::service::Slot;
+use crate::service::{Slot, known_good_place};
 
 impl Deployments {
     /// The task definition's content as it was sealed.
@@ -69,7 +68,7 @@ impl Deployments {
 
     /// The content of a known-good image.
     pub(super) fn good_content(&self, slot_id: &str, digest: &str, sealed: &str) -> anyhow::Result<Value> {
-        let text = self.cipher.open(&good_place(slot_id, digest), sealed)?;
+        let text = self.cipher.open(&known_good_place(slot_id, digest), sealed)?;
         Ok(serde_json::from_str(&text)?)
     }
 }

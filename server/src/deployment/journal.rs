@@ -15,7 +15,7 @@ use crate::audit::Entry;
 use crate::auth::system;
 use crate::crypto::Cipher;
 use crate::db::Tx;
-use crate::service::Slot;
+use crate::service::{Slot, known_good_place};
 
 /// When a deployment came to rest, the verdict, and why it failed.
 type End<'a> = (Millis, &'a str, Option<&'a (FailureClass, String)>);
@@ -233,7 +233,7 @@ pub(super) async fn runs_well(
         .bind(&row.slot_id)
         .execute(tx.connection())
         .await?;
-    let place = good_place(&row.slot_id, &row.digest);
+    let place = known_good_place(&row.slot_id, &row.digest);
     let content = cipher.open(
         &format!("deployment/{}", row.id),
         row.content.as_deref().unwrap_or_default(),
@@ -267,11 +267,6 @@ pub(super) fn entry(actor: &Actor, action: &str, deployment: &Deployment, slot: 
     )
     .at(format!("/deployments/{}", deployment.row.id))
     .with("image", &deployment.row.digest)
-}
-
-/// Where the content of a known-good image is sealed for.
-pub(super) fn good_place(slot_id: &str, digest: &str) -> String {
-    format!("known_good/{slot_id}/{digest}")
 }
 
 /// Keeps an image off a slot until a person allows it.
